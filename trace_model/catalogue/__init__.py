@@ -1,0 +1,1 @@
+"""The business as data: schema, loader and the default `quote_to_cash.yaml`."""
