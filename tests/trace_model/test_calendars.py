@@ -448,10 +448,16 @@ def test_the_sql_gives_what_the_oracle_gives_for_ten_thousand_random_clocks() ->
     pauses: list[dict[str, Any]] = []
     expected: dict[int, datetime | None] = {}
     edges = {name: openings(office, date(2018, 1, 10), date(2018, 12, 30)) for name, office in OFFICES.items()}
+    cut_offs = {
+        name: [shift.from_at for shift in start_shifts(office, date(2018, 1, 10), date(2018, 12, 30))]
+        for name, office in OFFICES.items()
+        if office.cut_off is not None
+    }
     for clock_id in range(10_000):
         name = dice.choice(sorted(OFFICES))
         near = dice.choice(edges[name])
-        base = dice.choice([near.opens_at, near.closes_at, utc("2018-01-10") + timedelta(days=dice.random() * 350)])
+        anywhere = utc("2018-01-10") + timedelta(days=dice.random() * 350)
+        base = dice.choice([near.opens_at, near.closes_at, dice.choice(cut_offs.get(name, [anywhere])), anywhere])
         started_at = base + dice.choice(
             [timedelta(0), timedelta(microseconds=dice.randint(-7_200_000_000, 7_200_000_000))]
         )
