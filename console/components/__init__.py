@@ -1,0 +1,1 @@
+"""What several pages show: filters, state marks, money and time, the timeline and trace pictures."""

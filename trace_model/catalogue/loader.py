@@ -1,0 +1,167 @@
+"""Reads a catalogue file and checks it as a whole; every fault is named with file, line and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from trace_model.catalogue.schema import Catalogue
+from trace_model.errors import CatalogueError
+
+DEFAULT = "quote_to_cash.yaml"
+
+
+def load(path: Path | str | None = None) -> Catalogue:
+    """The checked catalogue at `path`, or the shipped quote-to-cash one.
+
+    A bare file name that does not exist beside the caller is looked for among the shipped catalogues.
+    Raises CatalogueError with every problem found, as `file, line N: what`; retrying does not help.
+    """
+    name, text = _read(path)
+    try:
+        document = YAML(typ="rt").load(StringIO(text))
+    except MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 1
+        raise CatalogueError([f"{name}, line {line}: not YAML: {fault.problem}"]) from None
+    if not isinstance(document, CommentedMap):
+        raise CatalogueError([f"{name}, line 1: a catalogue is a mapping; found {type(document).__name__}"])
+    try:
+        catalogue = Catalogue.model_validate(_plain(document))
+    except ValidationError as fault:
+        raise CatalogueError([_schema_problem(name, document, error) for error in fault.errors()]) from None
+    problems = [f"{name}, line {_line(document, where)}: {what}" for where, what in _cross_references(catalogue)]
+    if problems:
+        raise CatalogueError(problems)
+    return catalogue
+
+
+def _read(path: Path | str | None) -> tuple[str, str]:
+    if path is None or (not Path(path).exists() and str(path) == DEFAULT):
+        return DEFAULT, (files("trace_model.catalogue") / DEFAULT).read_text("utf-8")
+    try:
+        return str(path), Path(path).read_text("utf-8")
+    except UnicodeDecodeError as fault:
+        raise CatalogueError([f"{path}, byte {fault.start}: not UTF-8 text; save the file as UTF-8"]) from None
+    except OSError as fault:
+        raise CatalogueError([f"{path}: cannot be read: {fault.strerror}"]) from None
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, CommentedMap):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(value) for value in node]
+    return node
+
+
+def _line(document: Any, where: tuple[str | int, ...]) -> int:
+    """The 1-based line of the deepest part of `where` that the file holds."""
+    node, line = document, 1
+    for step in where:
+        try:
+            line = node.lc.key(step)[0] + 1 if isinstance(node, CommentedMap) else node.lc.item(step)[0] + 1
+            node = node[step]
+        except (KeyError, IndexError, TypeError, AttributeError):
+            break
+    return line
+
+
+def _schema_problem(name: str, document: Any, error: Any) -> str:
+    where = tuple(error["loc"])
+    dotted = ".".join(str(part) for part in where) or "catalogue"
+    what = error["msg"]
+    if error["type"] == "extra_forbidden":
+        what = "no such key; check the spelling"
+    found = error.get("input")
+    shown = f" (found {found!r})" if isinstance(found, str | int | float | bool) and error["type"] != "missing" else ""
+    return f"{name}, line {_line(document, where)}: {dotted}: {what}{shown}"
+
+
+def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every name that is used is declared, every name declared is declared once."""
+    declared = {
+        "system": [s.name for s in c.systems],
+        "object type": [t.name for t in c.object_types],
+        "operation": [o.name for o in c.operations],
+        "milestone": [m.name for m in c.milestones],
+        "calendar": [k.name for k in c.calendars],
+        "promise": [p.name for p in c.promises],
+        "team": [t.name for t in c.teams],
+    }
+    sections = dict(
+        zip(
+            declared,
+            ("systems", "object_types", "operations", "milestones", "calendars", "promises", "teams"),
+            strict=True,
+        )
+    )
+    for kind, names in declared.items():
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                yield (sections[kind], index, "name"), f"{kind} '{name}' is declared twice"
+
+    def known(
+        kind: str, name: str, where: tuple[str | int, ...], user: str
+    ) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        if name not in declared[kind]:
+            yield where, f"{user} names {kind} '{name}', which is not declared. Known: {', '.join(declared[kind])}."
+
+    for i, s in enumerate(c.systems):
+        yield from known("team", s.owner_team, ("systems", i, "owner_team"), f"system '{s.name}'")
+    for i, lead in enumerate(c.lead_types):
+        yield from known("object type", lead, ("lead_types", i), "lead_types")
+    for i, t in enumerate(c.object_types):
+        for j, alias in enumerate(t.aliases):
+            yield from known("system", alias.system, ("object_types", i, "aliases", j), f"object type '{t.name}'")
+    for i, r in enumerate(c.relations):
+        for side in ("child", "parent"):
+            user = f"relation {r.child} -> {r.parent}"
+            yield from known("object type", getattr(r, side), ("relations", i, side), user)
+    for i, o in enumerate(c.operations):
+        yield from known("object type", o.object, ("operations", i, "object"), f"operation '{o.name}'")
+        yield from known("system", o.system, ("operations", i, "system"), f"operation '{o.name}'")
+    for i, m in enumerate(c.milestones):
+        user = f"milestone '{m.name}'"
+        yield from known("object type", m.object, ("milestones", i, "object"), user)
+        yield from known("system", m.system, ("milestones", i, "system"), user)
+        yield from known("team", m.owner_team, ("milestones", i, "owner_team"), user)
+        for j, operation in enumerate(m.operations):
+            yield from known("operation", operation, ("milestones", i, "operations", j), user)
+        if m.undoes:
+            yield from known("milestone", m.undoes, ("milestones", i, "undoes"), user)
+    for i, p in enumerate(c.promises):
+        user = f"promise '{p.name}'"
+        if p.start != "start":
+            yield from known("milestone", p.start, ("promises", i, "start"), user)
+        yield from known("milestone", p.stop, ("promises", i, "stop"), user)
+        yield from known("calendar", p.calendar, ("promises", i, "calendar"), user)
+        yield from known("team", p.owner_team, ("promises", i, "owner_team"), user)
+    for i, rule in enumerate(c.owners):
+        yield from known("team", rule.team, ("owners", i, "team"), "owners")
+    yield from _cycles(c)
+
+
+def _cycles(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """`part_of` relations must lead somewhere: a type may not be its own ancestor."""
+    parents: dict[str, list[str]] = {}
+    for r in c.relations:
+        if r.kind == "part_of":
+            parents.setdefault(r.child, []).append(r.parent)
+    for i, r in enumerate(c.relations):
+        seen, frontier = set(), [r.parent] if r.kind == "part_of" else []
+        while frontier:
+            at = frontier.pop()
+            if at == r.child:
+                yield ("relations", i), f"relation {r.child} -> {r.parent} closes a circle of part_of relations"
+                break
+            if at not in seen:
+                seen.add(at)
+                frontier.extend(parents.get(at, []))

@@ -1,0 +1,277 @@
+"""The shape of a catalogue: one business described as data, strict to the last key.
+
+A catalogue is read once at start, checked as a whole (`loader.py`) and loaded into the store as tables
+(`trace_model/store/catalogue_tables.py`), where SQL joins it. Nothing here reads a file or a clock.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trace_model.catalogue.calendar_schema import Calendar
+from trace_model.catalogue.failure_rules import FailureRule
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+SystemName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Attribute = Annotated[str, Field(min_length=1, max_length=200)]
+
+ROLES: tuple[str, ...] = (
+    "correlation_id",
+    "operation",
+    "milestone",
+    "amount",
+    "currency",
+    "quantity",
+    "region",
+    "product_line",
+    "legal_entity",
+    "tier",
+    "workflow",
+    "attempt",
+    "outcome",
+    "idempotency_key",
+    "replay_id",
+    "error_code",
+    "error_type",
+    "http_status",
+    "grpc_status",
+    "dependency",
+    "resend_count",
+    "endpoint",
+    "payload_digest",
+    "customer_name",
+    "object_version",
+)
+"""What a span can say beside its ids; each role is read from the first of its attribute names that is there."""
+
+NAMES_PER_ROLE = 4
+SEGMENTS: tuple[str, ...] = ("region", "product_line", "legal_entity", "tier", "workflow")
+
+DEFAULT_ATTRIBUTES: dict[str, list[str]] = {
+    "correlation_id": ["messaging.message.conversation_id", "correlation.id", "correlation_id", "x-correlation-id"],
+    "operation": ["q2c.operation"],
+    "milestone": ["q2c.milestone"],
+    "amount": ["q2c.amount"],
+    "currency": ["q2c.currency"],
+    "quantity": ["q2c.quantity"],
+    "region": ["q2c.region"],
+    "product_line": ["q2c.product_line"],
+    "legal_entity": ["q2c.legal_entity"],
+    "tier": ["q2c.tier"],
+    "workflow": ["q2c.workflow"],
+    "attempt": ["q2c.attempt"],
+    "outcome": ["q2c.outcome"],
+    "idempotency_key": ["q2c.idempotency_key"],
+    "replay_id": ["q2c.replay.id"],
+    "error_code": ["q2c.error.code"],
+    "error_type": ["error.type"],
+    "http_status": ["http.response.status_code", "http.status_code"],
+    "grpc_status": ["rpc.grpc.status_code"],
+    "dependency": ["peer.service", "server.address", "net.peer.name"],
+    "resend_count": ["http.request.resend_count"],
+    "endpoint": ["q2c.endpoint", "url.full", "http.route"],
+    "payload_digest": ["q2c.payload.digest"],
+    "customer_name": ["q2c.customer.name"],
+    "object_version": ["q2c.object.version", "q2c.order.version"],
+}
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class System(Part):
+    """A system of the estate; `name` is the `service.name` its spans carry.
+
+    An `integration` system (sync engine, iPaaS) acts for others: where one of its spans names a dependency,
+    that dependency is the system the span speaks of.
+    """
+
+    name: SystemName
+    label: str
+    kind: Literal["application", "integration"] = "application"
+    owner_team: Name
+    also_known_as: list[str] = []
+    silent_after_s: int = Field(default=2400, ge=60, description="no span for this long is shown as 'no data'")
+
+
+class Alias(Part):
+    """Another system's id for an object; `scope: system` when two systems may use the same number for two objects."""
+
+    attribute: Attribute
+    system: SystemName
+    scope: Literal["global", "system", "legal_entity"] = "global"
+
+
+class ObjectType(Part):
+    """A type of business object (OCEL 2.0), its id attributes and its ids in other systems.
+
+    `rank` orders types along the flow; the span's subject is its most downstream object unless milestone or
+    operation say otherwise. `traversed: false` keeps a type (a customer) from joining timelines.
+    """
+
+    name: Name
+    label: str
+    ids: list[Attribute] = Field(default=[], max_length=NAMES_PER_ROLE)
+    scope: Literal["global", "system", "legal_entity"] = "global"
+    aliases: list[Alias] = []
+    traversed: bool = True
+
+    @property
+    def id_attributes(self) -> list[str]:
+        return self.ids or [f"q2c.{self.name}.id"]
+
+
+class Relation(Part):
+    """A declared child -> parent relation (OCEL's O2O): a shipment of an order, a payment of an invoice."""
+
+    child: Name
+    parent: Name
+    attribute: Attribute | None = None
+    kind: Literal["part_of", "amends", "replaces"] = "part_of"
+
+    @property
+    def id_attribute(self) -> str:
+        return self.attribute or f"q2c.{self.child}.{self.parent}.id"
+
+    @property
+    def amount_attribute(self) -> str:
+        return self.id_attribute.removesuffix(".id") + ".amount"
+
+    @property
+    def quantity_attribute(self) -> str:
+        return self.id_attribute.removesuffix(".id") + ".quantity"
+
+
+class Operation(Part):
+    """What the integration does to one object; `milestone` is what its success means."""
+
+    name: str = Field(max_length=200)
+    object: Name
+    system: SystemName
+    label: str = ""
+    replayable: bool = True
+    writes: list[str] = []
+
+
+class Condition(Part):
+    """A segment filter: each named segment must have one of the values; none named matches all."""
+
+    region: list[str] = []
+    product_line: list[str] = []
+    legal_entity: list[str] = []
+    tier: list[str] = []
+    workflow: list[str] = []
+
+
+class Milestone(Part):
+    """A named business point. Reached by a span that names it or by the success of one of `operations`.
+
+    `covers: amount|quantity` measures how much of the lead object it covers; `once` has no coverage of its own.
+    `undone_by` names the milestone that takes it back.
+    """
+
+    name: Name
+    label: str
+    object: Name
+    operations: list[str] = []
+    covers: Literal["once", "amount", "quantity"] = "once"
+    expected: Literal["always", "when_seen"] = "always"
+    when: Condition = Condition()
+    final: bool = False
+    cancels: bool = False
+    undoes: Name | None = None
+    owner_team: Name
+    system: SystemName
+
+
+class Promise(Part):
+    """An SLA: from a milestone (`start` = the timeline's first sign) to a milestone within working time."""
+
+    name: Name
+    label: str
+    start: Name | Literal["start"]
+    stop: Name
+    within_s: int = Field(gt=0)
+    at_risk_after: Decimal = Field(default=Decimal("0.75"), gt=0, lt=1)
+    calendar: Name
+    when: Condition = Condition()
+    min_amount: Decimal | None = Field(default=None, description="in reporting currency")
+    valid_from: date | None = None
+    valid_until: date | None = None
+    owner_team: Name
+
+
+class OwnerRule(Part):
+    """The first rule whose every named field matches gives a failure its team."""
+
+    team: Name
+    classes: list[Literal["business", "technical", "dependency", "unknown"]] = []
+    categories: list[str] = []
+    systems: list[str] = []
+    legal_entities: list[str] = []
+    regions: list[str] = []
+    min_amount: Decimal | None = None
+
+
+class Team(Part):
+    name: Name
+    label: str
+    runbook: str = ""
+
+
+class FailureRules(Part):
+    packs: list[str] | Literal["shipped"] = "shipped"
+    rules: list[FailureRule] = []
+
+
+class Engine(Part):
+    """A sync engine that can be asked to replay; `url` may come from the environment at serve time."""
+
+    name: SystemName
+    label: str
+    url: str | None = None
+    systems: list[SystemName] = []
+
+
+class Catalogue(Part):
+    """The whole business. Cross-references are checked by `loader.load`, which names file and line."""
+
+    catalogue: Name
+    version: int = Field(ge=1)
+    reporting_currency: Currency
+    rates: dict[Currency, Decimal] = Field(description="1 unit of the currency in reporting currency")
+    attributes: dict[str, list[Attribute]] = {}
+    systems: list[System]
+    object_types: list[ObjectType]
+    lead_types: list[Name] = Field(min_length=1)
+    relations: list[Relation]
+    operations: list[Operation] = []
+    milestones: list[Milestone]
+    calendars: list[Calendar]
+    promises: list[Promise]
+    stuck_after_s: int = Field(default=172_800, ge=60)
+    teams: list[Team]
+    owners: list[OwnerRule]
+    failure_rules: FailureRules = FailureRules()
+    engines: list[Engine] = []
+
+    @model_validator(mode="after")
+    def _roles_are_known(self) -> Catalogue:
+        for role, names in self.attributes.items():
+            if role not in ROLES:
+                raise ValueError(f"attributes: '{role}' is no role. Known: {', '.join(ROLES)}")
+            if len(names) > NAMES_PER_ROLE:
+                raise ValueError(f"attributes: '{role}' has {len(names)} names; at most {NAMES_PER_ROLE}")
+        if self.rates.get(self.reporting_currency) != 1:
+            raise ValueError(f"rates: the reporting currency {self.reporting_currency} must be there with rate 1")
+        return self
+
+    def role_attributes(self, role: str) -> list[str]:
+        """The attribute names a role is read from, most preferred first."""
+        return self.attributes.get(role) or DEFAULT_ATTRIBUTES[role]

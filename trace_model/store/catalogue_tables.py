@@ -1,0 +1,366 @@
+"""Loads a catalogue into DuckDB as tables named `cat_*`, so that SQL joins the business instead of being built from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from trace_model import calendars
+from trace_model.catalogue.calendar_schema import Calendar
+from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue, Condition, OwnerRule
+
+FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2035, 12, 31)
+"""Deadlines are exact for clocks that start in these years."""
+
+
+@lru_cache(maxsize=64)
+def _openings(calendar: Calendar) -> tuple[calendars.Opening, ...]:
+    return tuple(calendars.openings(calendar, FIRST_DAY, LAST_DAY))
+
+
+@lru_cache(maxsize=64)
+def _start_shifts(calendar: Calendar) -> tuple[calendars.StartShift, ...]:
+    return tuple(calendars.start_shifts(calendar, FIRST_DAY, LAST_DAY))
+
+
+_CONDITION = ("regions", "product_lines", "legal_entities", "tiers", "workflows")
+
+
+def fingerprint(catalogue: Catalogue) -> str:
+    """Changes whenever anything in the catalogue does: derived rows of another one are stale."""
+    return hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()[:16]
+
+
+def role_structure(catalogue: Catalogue) -> str:
+    """The `from_json` structure of all roles, NAMES_PER_ROLE slots each, in ROLES order; unused slots never match."""
+    structure: dict[str, str] = {}
+    for role in ROLES:
+        names = catalogue.role_attributes(role)
+        for slot in range(NAMES_PER_ROLE):
+            name = names[slot] if slot < len(names) and names[slot] not in structure else f"\x00{role}.{slot}"
+            structure[name] = "VARCHAR"
+    return json.dumps(structure)
+
+
+def id_paths(catalogue: Catalogue) -> list[dict[str, Any]]:
+    """One row per id attribute, alias attribute and relation attribute, in the order of the paths asked of a span."""
+    rows: list[dict[str, Any]] = []
+
+    def add(attribute: str, role: str, object_type: str, **more: Any) -> int:
+        rows.append(
+            {
+                "position": len(rows) + 1,
+                "attribute": attribute,
+                "role": role,
+                "object_type": object_type,
+                "child_type": None,
+                "kind": None,
+                "alias_system": None,
+                "scope": "global",
+                "amount_position": None,
+                "quantity_position": None,
+            }
+            | more
+        )
+        return len(rows)
+
+    scopes = {t.name: t.scope for t in catalogue.object_types}
+    for t in catalogue.object_types:
+        for attribute in t.id_attributes:
+            add(attribute, "id", t.name, scope=t.scope)
+        for alias in t.aliases:
+            add(alias.attribute, "alias", t.name, alias_system=alias.system, scope=alias.scope)
+    for r in catalogue.relations:
+        at = add(r.id_attribute, "relation", r.parent, child_type=r.child, kind=r.kind, scope=scopes[r.parent])
+        if r.amount_attribute != r.id_attribute:
+            rows[at - 1]["amount_position"] = add(r.amount_attribute, "share", r.parent)
+            rows[at - 1]["quantity_position"] = add(r.quantity_attribute, "share", r.parent)
+    return rows
+
+
+def object_paths(catalogue: Catalogue) -> list[str]:
+    return [f'$."{row["attribute"]}"' for row in id_paths(catalogue)]
+
+
+def has_odd_ids(catalogue: Catalogue) -> bool:
+    """True where an id attribute's name does not end in `.id` or `_id`, so that no span may skip the id paths."""
+    rows = id_paths(catalogue)
+    return any(not row["attribute"].endswith((".id", "_id")) for row in rows if row["role"] != "share")
+
+
+def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+    """The `cat_*` tables say exactly what `catalogue` says; runs inside the caller's transaction."""
+    c = catalogue
+    upstream = _above_leads(c)
+    milestone_of = {operation: m for m in c.milestones for operation in m.operations}
+    _table(connection, "cat_settings", [{"reporting_currency": c.reporting_currency, "stuck_after_s": c.stuck_after_s}])
+    _table(connection, "cat_rates", [{"currency": k, "rate": float(v)} for k, v in c.rates.items()])
+    _table(
+        connection,
+        "cat_systems",
+        [
+            {
+                "name": s.name,
+                "label": s.label,
+                "kind": s.kind,
+                "owner_team": s.owner_team,
+                "silent_after_s": s.silent_after_s,
+            }
+            for s in c.systems
+        ],
+    )
+    _table(
+        connection,
+        "cat_system_names",
+        [
+            {"spoken_name": n, "name": s.name, "kind": s.kind}
+            for s in c.systems
+            for n in dict.fromkeys([s.name, *s.also_known_as])
+        ],
+    )
+    _table(
+        connection,
+        "cat_object_types",
+        [
+            {
+                "object_type": t.name,
+                "label": t.label,
+                "rank": i,
+                "traversed": t.traversed,
+                "is_lead": t.name in c.lead_types,
+                "above_lead": t.name in upstream,
+            }
+            for i, t in enumerate(c.object_types)
+        ],
+    )
+    _table(connection, "cat_lead_types", [{"object_type": t, "preference": i} for i, t in enumerate(c.lead_types)])
+    _table(
+        connection,
+        "cat_relations",
+        [
+            {"child_type": r.child, "parent_type": r.parent, "kind": r.kind, "position": i}
+            for i, r in enumerate(c.relations)
+        ],
+    )
+    _table(connection, "cat_id_paths", id_paths(c), _ID_PATHS)
+    _table(
+        connection,
+        "cat_operations",
+        [
+            {
+                "operation": o.name,
+                "object_type": o.object,
+                "system": o.system,
+                "label": o.label or o.name,
+                "replayable": o.replayable,
+                "writes": o.writes,
+                "milestone": milestone_of[o.name].name if o.name in milestone_of else None,
+                "milestone_object_type": milestone_of[o.name].object if o.name in milestone_of else None,
+            }
+            for o in c.operations
+        ],
+        _OPERATIONS,
+    )
+    _table(
+        connection,
+        "cat_milestones",
+        [
+            {
+                "milestone": m.name,
+                "label": m.label,
+                "position": i,
+                "object_type": m.object,
+                "covers": m.covers,
+                "expected": m.expected,
+                "is_final": m.final,
+                "cancels": m.cancels,
+                "undoes": m.undoes,
+                "owner_team": m.owner_team,
+                "system": m.system,
+            }
+            | _condition(m.when)
+            for i, m in enumerate(c.milestones)
+        ],
+        _MILESTONES,
+    )
+    _table(
+        connection,
+        "cat_promises",
+        [
+            {
+                "promise": p.name,
+                "label": p.label,
+                "position": i,
+                "start": p.start,
+                "stop": p.stop,
+                "within_s": float(p.within_s),
+                "at_risk_s": float(p.within_s * p.at_risk_after),
+                "calendar": p.calendar,
+                "owner_team": p.owner_team,
+                "min_amount": float(p.min_amount) if p.min_amount is not None else None,
+            }
+            | _condition(p.when)
+            for i, p in enumerate(c.promises)
+        ],
+        _PROMISES,
+    )
+    _table(connection, "cat_teams", [{"team": t.name, "label": t.label, "runbook": t.runbook} for t in c.teams])
+    _table(connection, "cat_owner_rules", [_owner_rule(i, rule) for i, rule in enumerate(c.owners)], _OWNER_RULES)
+    _table(
+        connection,
+        "cat_openings",
+        [
+            {
+                "calendar": k.name,
+                "opens_at": o.opens_at,
+                "closes_at": o.closes_at,
+                "worked_before_s": float(o.worked_before_s),
+            }
+            for k in c.calendars
+            for o in _openings(k)
+        ],
+        _OPENINGS,
+    )
+    _table(
+        connection,
+        "cat_start_shifts",
+        [
+            {"calendar": k.name, "from_at": s.from_at, "until_at": s.until_at, "counts_from_at": s.counts_from_at}
+            for k in c.calendars
+            for s in _start_shifts(k)
+        ],
+        _SHIFTS,
+    )
+
+
+_TEXTS = pa.list_(pa.string())
+_INSTANT = pa.timestamp("us", "UTC")
+_CONDITIONS = [(name, _TEXTS) for name in _CONDITION]
+_ID_PATHS = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("attribute", pa.string()),
+        ("role", pa.string()),
+        ("object_type", pa.string()),
+        ("child_type", pa.string()),
+        ("kind", pa.string()),
+        ("alias_system", pa.string()),
+        ("scope", pa.string()),
+        ("amount_position", pa.int32()),
+        ("quantity_position", pa.int32()),
+    ]
+)
+_OPERATIONS = pa.schema(
+    [
+        ("operation", pa.string()),
+        ("object_type", pa.string()),
+        ("system", pa.string()),
+        ("label", pa.string()),
+        ("replayable", pa.bool_()),
+        ("writes", _TEXTS),
+        ("milestone", pa.string()),
+        ("milestone_object_type", pa.string()),
+    ]
+)
+_MILESTONES = pa.schema(
+    [
+        ("milestone", pa.string()),
+        ("label", pa.string()),
+        ("position", pa.int32()),
+        ("object_type", pa.string()),
+        ("covers", pa.string()),
+        ("expected", pa.string()),
+        ("is_final", pa.bool_()),
+        ("cancels", pa.bool_()),
+        ("undoes", pa.string()),
+        ("owner_team", pa.string()),
+        ("system", pa.string()),
+        *_CONDITIONS,
+    ]
+)
+_PROMISES = pa.schema(
+    [
+        ("promise", pa.string()),
+        ("label", pa.string()),
+        ("position", pa.int32()),
+        ("start", pa.string()),
+        ("stop", pa.string()),
+        ("within_s", pa.float64()),
+        ("at_risk_s", pa.float64()),
+        ("calendar", pa.string()),
+        ("owner_team", pa.string()),
+        ("min_amount", pa.float64()),
+        *_CONDITIONS,
+    ]
+)
+_OWNER_RULES = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("team", pa.string()),
+        ("classes", _TEXTS),
+        ("categories", _TEXTS),
+        ("systems", _TEXTS),
+        ("legal_entities", _TEXTS),
+        ("regions", _TEXTS),
+        ("min_amount", pa.float64()),
+    ]
+)
+_OPENINGS = pa.schema(
+    [("calendar", pa.string()), ("opens_at", _INSTANT), ("closes_at", _INSTANT), ("worked_before_s", pa.float64())]
+)
+_SHIFTS = pa.schema(
+    [("calendar", pa.string()), ("from_at", _INSTANT), ("until_at", _INSTANT), ("counts_from_at", _INSTANT)]
+)
+
+
+def _condition(when: Condition) -> dict[str, list[str]]:
+    return {
+        "regions": when.region,
+        "product_lines": when.product_line,
+        "legal_entities": when.legal_entity,
+        "tiers": when.tier,
+        "workflows": when.workflow,
+    }
+
+
+def _owner_rule(position: int, rule: OwnerRule) -> dict[str, Any]:
+    return {
+        "position": position,
+        "team": rule.team,
+        "classes": list(rule.classes),
+        "categories": rule.categories,
+        "systems": list(rule.systems),
+        "legal_entities": rule.legal_entities,
+        "regions": rule.regions,
+        "min_amount": float(rule.min_amount) if rule.min_amount is not None else None,
+    }
+
+
+def _above_leads(c: Catalogue) -> set[str]:
+    """Types from which a lead of the first lead type can come: the quote above the order."""
+    above: set[str] = set()
+    frontier: Iterable[str] = [c.lead_types[0]]
+    while frontier:
+        parents = (
+            {r.parent for r in c.relations if r.kind == "part_of" and r.child in frontier} - above - {c.lead_types[0]}
+        )
+        above |= parents
+        frontier = parents
+    return above
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[dict[str, Any]], schema: pa.Schema | None = None
+) -> None:
+    """`name` holds `rows`; the name is one of this module's own, never a value."""
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    connection.register("loading", table)
+    connection.execute(f"create or replace table {name} as select * from loading")
+    connection.unregister("loading")

@@ -1,0 +1,254 @@
+"""Runs the projection: kept spans in, derived rows out, set by set. What each relation means stands in its SQL file.
+
+A batch derives again whatever its traces touch, and nothing else; `rebuild` derives everything by the very same files.
+Both happen in one transaction, so a reader sees the rows before or the rows after. Ordering and batching of the
+spans never show in the result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from trace_model.catalogue.failure_rules import Rules
+from trace_model.catalogue.schema import Catalogue
+from trace_model.signatures import Signature, classify, fingerprint, normalise_message, plain_sentence
+from trace_model.store import catalogue_tables
+from trace_model.store.database import SQL, sql
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A derived table and the touched keys by which a batch replaces its rows."""
+
+    file: str
+    keys: tuple[tuple[str, str], ...]
+    """(column, scratch table of touched keys): a row whose column is among any of them is replaced."""
+    bounded_by: str | None = None
+    """The parameter that bounds the look-back on `seq`, where the relation keeps it."""
+
+    @property
+    def table(self) -> str:
+        return self.file.split("_", 1)[1]
+
+
+BY_TRACE = (("trace_id", "touched_traces"),)
+BY_OBJECT = (("object_key", "touched_objects"),)
+BY_LEAD = (("lead_key", "touched_leads"),)
+
+TRACE_GRAIN = (
+    Relation("10_object_facts", BY_TRACE, "min_seq"),
+    Relation("11_alias_facts", BY_TRACE, "min_seq"),
+    Relation("12_link_facts", BY_TRACE, "min_seq"),
+    Relation("13_operation_runs", BY_TRACE, "min_seq"),
+    Relation("14_trace_stitching", BY_TRACE, "min_seq"),
+)
+OBJECT_GRAIN = (
+    Relation("22_objects", BY_OBJECT),
+    Relation("23_object_correlations", BY_OBJECT),
+    Relation("24_object_milestones", BY_OBJECT),
+    Relation("26_failures", BY_OBJECT),
+)
+LINKS = Relation("25_links", (("child_key", "touched_children"),))
+LEAD_GRAIN = (
+    Relation("30_timeline_members", BY_LEAD),
+    Relation("31_timeline_milestones", BY_LEAD),
+    Relation("32_timelines", BY_LEAD),
+    Relation("33_clocks", BY_LEAD),
+)
+DERIVED = tuple(r.table for r in (*TRACE_GRAIN, *OBJECT_GRAIN, LINKS, *LEAD_GRAIN)) + ("resolutions",)
+"""Every derived table, as compared between an incremental history and a rebuild."""
+
+
+def projection_hash() -> str:
+    """Changes whenever a projection file does: rows of another projection are stale."""
+    digest = hashlib.sha256(sql("derived.sql").encode())
+    for entry in sorted((SQL / "projection").iterdir(), key=lambda e: e.name):
+        digest.update(entry.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+class Projector:
+    """Derives rows for one catalogue on one connection of its own; the store serialises its calls."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, rules: Rules) -> None:
+        self._c = connection
+        self._catalogue = catalogue
+        self._rules = rules
+        self._files = {
+            e.name.removesuffix(".sql"): e.read_text("utf-8")
+            for e in (SQL / "projection").iterdir()
+            if e.name.endswith(".sql")
+        }
+        self._reading = {
+            "role_structure": catalogue_tables.role_structure(catalogue),
+            "object_paths": catalogue_tables.object_paths(catalogue),
+            "odd_ids": catalogue_tables.has_odd_ids(catalogue),
+        }
+        self._judged: set[str] = set()
+
+    def project(self, after_seq: int, until_seq: int) -> None:
+        """The spans recorded after `after_seq`, up to and including `until_seq`, show in every derived row they touch."""
+        self._scratch(
+            "touched_traces", sql("projection/00_touched_traces.sql"), {"after_seq": after_seq, "until_seq": until_seq}
+        )
+        min_seq = self._number("select coalesce(min(first_seq), 0) from touched_traces")
+        self._derive(min_seq, replacing=True, progress=None)
+
+    def rebuild(self, progress: Progress | None = None) -> None:
+        """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done."""
+        self._c.execute(sql("derived.sql"))
+        self._judged.clear()
+        self._scratch("touched_traces", "select trace_id, first_seq from traces", {})
+        self._derive(0, replacing=False, progress=progress)
+
+    def _derive(self, min_seq: int, *, replacing: bool, progress: Progress | None) -> None:
+        steps = iter(range(1, 20))
+
+        def told(what: str) -> None:
+            if progress:
+                progress(what, min(next(steps) / 14, 1.0))
+
+        bound: dict[str, Any] = {"min_seq": min_seq}
+        told("reading spans")
+        self._scratch("trace_spans", self._files["01_trace_spans"], bound | self._reading)
+        self._scratch("span_ids", self._files["02_span_ids"], {})
+        told("finding each span's place in its trace")
+        self._scratch("span_context", self._files["03_span_context"], {})
+        for relation in TRACE_GRAIN:
+            told(relation.table.replace("_", " "))
+            self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
+        self._scratch("touched_mentions", self._files["04_touched_mentions"], bound)
+        for relation in TRACE_GRAIN:
+            self._replace(relation, bound, replacing)
+
+        told("resolving ids of other systems")
+        self._scratch(
+            "touched_aliases",
+            "select mention_key as alias_key from touched_mentions semi join alias_facts on alias_key = mention_key union select alias_key from resolutions semi join touched_mentions on mention_key = alias_key",
+            {},
+        )
+        self._scratch("resolutions_fresh", self._files["20_resolutions"], {})
+        # the objects of before are touched as well as those of after
+        self._scratch(
+            "touched_objects",
+            "select mention_key as object_key from touched_mentions union select object_key from resolutions semi join touched_aliases using (alias_key) where object_key is not null union select object_key from resolutions_fresh where object_key is not null",
+            {},
+        )
+        self._replace(Relation("20_resolutions", (("alias_key", "touched_aliases"),)), {}, replacing)
+        known = (
+            0
+            if not replacing
+            else self._number(
+                "select least(coalesce(min(o.first_seq), 9223372036854775807), coalesce((select min(seq) from object_facts_fresh), 9223372036854775807)) from objects o semi join touched_objects using (object_key)"
+            )
+        )
+        objects_bound = {"min_object_seq": min(known, min_seq) if replacing else 0}
+        self._scratch("resolved_facts", self._files["21_resolved_facts"], objects_bound)
+        told("objects")
+        for relation in OBJECT_GRAIN[:3]:
+            self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
+        self._scratch(
+            "touched_correlations",
+            "select correlation_key from object_correlations semi join touched_objects using (object_key) union select correlation_key from object_correlations_fresh",
+            {},
+        )
+        for relation in OBJECT_GRAIN[:3]:
+            self._replace(relation, {}, replacing)
+        told("failures")
+        self._scratch("failures_fresh", self._files["26_failures"], objects_bound)
+        self._judge()
+        self._replace(OBJECT_GRAIN[3], {}, replacing)
+
+        told("links")
+        self._scratch("touched_correlation_objects", self._files["24a_touched_correlation_objects"], {})
+        self._scratch("sibling_mentions", self._files["24b_sibling_mentions"], {})
+        self._scratch(
+            "touched_children",
+            "select mention_key as child_key from sibling_mentions union select object_key from touched_objects union select object_key from touched_correlation_objects",
+            {},
+        )
+        self._scratch("links_fresh", self._files[LINKS.file], {})
+        # ends of links that go, too, lose or gain a place in a timeline
+        self._c.execute(
+            "insert into touched_objects select distinct k.parent_key from links k semi join touched_children t on t.child_key = k.child_key union select child_key from touched_children union select parent_key from links_fresh"
+        )
+        self._replace(LINKS, {}, replacing)
+
+        told("timelines")
+        self._scratch("touched_leads", self._files["27_touched_leads"], {})
+        for relation in LEAD_GRAIN:
+            told(relation.table.replace("_", " "))
+            self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
+        for relation in LEAD_GRAIN:
+            self._replace(relation, {}, replacing)
+        for scratch in ("trace_spans", "span_ids", "span_context", "resolved_facts", *(f"{t}_fresh" for t in DERIVED)):
+            self._c.execute(f"drop table if exists temp.{scratch}")
+
+    def _judge(self) -> None:
+        """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
+        unseen = self._c.execute(sql("projection/26a_unjudged.sql")).fetchall()
+        rows = []
+        for signature, system, operation, code, exception, http_status, message, label, object_label in unseen:
+            seen = Signature(
+                system=system,
+                operation=operation,
+                code=code or "",
+                message=message or "",
+                http_status=http_status,
+                exception=exception,
+            )
+            verdict = classify(seen, self._rules)
+            sentence = plain_sentence(verdict, seen, label or system)
+            rows.append(
+                (
+                    signature,
+                    fingerprint(verdict.class_, system, operation, code or "", normalise_message(message or "")),
+                    verdict.class_,
+                    verdict.transient,
+                    verdict.category,
+                    verdict.confidence,
+                    verdict.rule,
+                    _json(verdict.facts),
+                    sentence,
+                    f"{object_label or operation}",
+                )
+            )
+        if rows:
+            self._c.executemany("insert into signatures values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _scratch(self, name: str, text: str, parameters: dict[str, Any]) -> None:
+        used = {key: value for key, value in parameters.items() if f"${key}" in text}
+        self._c.execute(f"create or replace temp table {name} as {text}", used or None)
+
+    def _replace(self, relation: Relation, bound: dict[str, Any], replacing: bool) -> None:
+        if replacing:
+            for column, touched in relation.keys:
+                key = dict(
+                    touched_traces="trace_id",
+                    touched_objects="object_key",
+                    touched_leads="lead_key",
+                    touched_children="child_key",
+                    touched_aliases="alias_key",
+                )[touched]
+                stretch = f"seq >= {int(bound[relation.bounded_by])} and " if relation.bounded_by else ""
+                self._c.execute(
+                    f"delete from {relation.table} where {stretch}{column} in (select {key} from {touched})"
+                )
+        self._c.execute(f"insert into {relation.table} select * from {relation.table}_fresh")
+
+    def _number(self, text: str) -> int:
+        row = self._c.execute(text).fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+
+def _json(value: Any) -> str:
+    import json
+
+    return json.dumps(value, default=str)

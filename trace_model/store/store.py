@@ -1,0 +1,274 @@
+"""The store: records spans, keeps the projection up with them, and answers the questions in `reads/`.
+
+Recording and deriving are two transactions. `record` returns when the spans are durable; a projecting thread brings the
+derived rows up within a fraction of a second, and remembers in the same transaction how far it came, so that nothing
+is lost or counted twice over a crash (docs/decisions/001-record-then-derive.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from trace_model.catalogue.failure_rules import Rules, load_rules
+from trace_model.catalogue.schema import Catalogue
+from trace_model.errors import StoreUnavailable
+from trace_model.spans import SCHEMA, Recorded
+from trace_model.store import catalogue_tables
+from trace_model.store.database import Database, sql, transaction
+from trace_model.store.projector import Progress, Projector, projection_hash
+
+log = logging.getLogger("cashtrail.store")
+
+BATCH_SPANS = 20_000
+"""The most spans one projection transaction takes; more are taken in the next."""
+CATCH_UP_SPANS = 400_000
+"""Further behind than this, deriving everything again is cheaper than batch by batch."""
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far the derived rows are behind the kept spans."""
+
+    spans: int
+    oldest_unprojected_s: float
+    fault: str | None
+
+
+class Store:
+    """One database with one catalogue. Threads may share it.
+
+    `clock` gives now as aware UTC; it stamps `received_at` and nothing else. Opening brings derived rows that belong to
+    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders).
+    """
+
+    def __init__(
+        self,
+        path: Path | str | None,
+        catalogue: Catalogue,
+        *,
+        clock: Callable[[], datetime],
+        rules: Rules | None = None,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        self.catalogue = catalogue
+        self.clock = clock
+        self.database = Database(path, threads=threads, memory_limit=memory_limit)
+        self._writer = self.database.cursor()
+        self._deriver = self.database.cursor()
+        self._projector = Projector(self._deriver, catalogue, rules or _rules_of(catalogue))
+        self._recorded = threading.Condition()
+        self._recorded_seq = self._one("select coalesce(max(seq), 0) from spans")
+        self._projected_seq = self._one("select projected_seq from projection_state")
+        self._behind_since: float | None = None
+        self._fault: str | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._bring_up_to_date(on_progress)
+
+    # -- keeping -------------------------------------------------------------------------------------------------
+
+    def record(self, spans: pa.Table) -> Recorded:
+        """The spans are durable; those already kept, by (trace_id, span_id), are counted as duplicates.
+
+        `spans` has `trace_model.spans.SCHEMA`. Raises StoreUnavailable if nothing could be kept: trying again may help,
+        and is safe.
+        """
+        if spans.num_rows == 0:
+            return Recorded(0, 0)
+        table = spans.select(SCHEMA.names)
+        with self.database.recording:
+            if self._stopping.is_set():
+                raise StoreUnavailable("the store is closing", 2)
+            base = self._recorded_seq
+            c = self._writer
+            c.register("incoming", table)
+            try:
+                with transaction(c):
+                    seen = c.execute(
+                        sql_text("record/touch_traces.sql"), {"base": base, "top": base + table.num_rows}
+                    ).fetchall()
+                    known = [(trace_id, first) for trace_id, first in seen if first <= base]
+                    parameters: dict[str, Any] = {"base": base, "received_at": self.clock()}
+                    if known:
+                        c.register("known", pa.table({"trace_id": pa.array([k[0] for k in known], pa.string())}))
+                        parameters["min_seq"] = min(k[1] for k in known)
+                        row = c.execute(sql_text("record/insert_unseen.sql"), parameters).fetchone()
+                        c.unregister("known")
+                    else:
+                        row = c.execute(sql_text("record/insert_new.sql"), parameters).fetchone()
+            finally:
+                c.unregister("incoming")
+            stored = int(row[0]) if row else 0
+            self._recorded_seq = base + stored
+        if stored:
+            with self._recorded:
+                if self._behind_since is None:
+                    self._behind_since = time.monotonic()
+                self._recorded.notify_all()
+        return Recorded(stored, table.num_rows - stored)
+
+    # -- deriving ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Derived rows follow the kept spans from now on, by a thread of the store's own."""
+        self._thread = threading.Thread(target=self._follow, name="projector", daemon=True)
+        self._thread.start()
+
+    def project(self) -> int:
+        """Everything recorded until now shows in the derived rows; returns how many spans that took."""
+        taken = 0
+        with self.database.deriving:
+            while self._projected_seq < self._recorded_seq:
+                after, until = self._projected_seq, min(self._recorded_seq, self._projected_seq + BATCH_SPANS)
+                with transaction(self._deriver) as c:
+                    self._projector.project(after, until)
+                    c.execute("update projection_state set projected_seq = ?", [until])
+                taken += until - after
+                with self._recorded:
+                    self._projected_seq = until
+                    self._behind_since = time.monotonic() if until < self._recorded_seq else None
+                    self._recorded.notify_all()
+        return taken
+
+    def settle(self, timeout_s: float) -> bool:
+        """True once the derived rows show what was recorded when this was called; False after `timeout_s` seconds.
+
+        Without a projecting thread the caller's own thread derives.
+        """
+        target = self._recorded_seq
+        if self._projected_seq >= target:
+            return True
+        if self._thread is None:
+            self.project()
+            return True
+        with self._recorded:
+            return self._recorded.wait_for(lambda: self._projected_seq >= target, timeout_s)
+
+    def rebuild(self, on_progress: Progress | None = None) -> int:
+        """Every derived row is made anew; readers see the old rows until all are there. Returns the spans read."""
+        with self.database.deriving:
+            until = self._recorded_seq
+            with transaction(self._deriver) as c:
+                catalogue_tables.load(c, self.catalogue)
+                self._projector.rebuild(on_progress)
+                c.execute(
+                    "update projection_state set projected_seq = ?, catalogue_hash = ?, projection_hash = ?",
+                    [until, catalogue_tables.fingerprint(self.catalogue), projection_hash()],
+                )
+            with self._recorded:
+                self._projected_seq = until
+                self._behind_since = None
+                self._recorded.notify_all()
+        return until
+
+    def lag(self) -> Lag:
+        with self._recorded:
+            since = self._behind_since
+            spans = self._recorded_seq - self._projected_seq
+        return Lag(spans, time.monotonic() - since if since is not None and spans else 0.0, self._fault)
+
+    @property
+    def recorded_seq(self) -> int:
+        """How many distinct spans are kept."""
+        return self._recorded_seq
+
+    @property
+    def projected_seq(self) -> int:
+        """How many of the kept spans the derived rows show: changes whenever an answer may."""
+        return self._projected_seq
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def ask(self, question: str, **parameters: Any) -> pa.Table:
+        """The answer of `reads/<question>.sql`; its head says grain, parameters, columns and order.
+
+        Only the parameters that the file uses are bound, so that one filter serves many questions.
+        """
+        text = sql_text(f"reads/{question}.sql")
+        used = {name: parameters[name] for name in _parameters(text)}
+        with self.database.reading() as c:
+            return c.execute(text, used).to_arrow_table()
+
+    def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
+        """As `ask`, as plain rows: instants aware UTC, amounts Decimal."""
+        return list(self.ask(question, **parameters).to_pylist())
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def writable(self) -> bool:
+        """True if the store can keep spans now."""
+        return not self._stopping.is_set()
+
+    def close(self) -> None:
+        """What was recorded is durable already; this ends the projecting thread and lets go of the file."""
+        self._stopping.set()
+        with self._recorded:
+            self._recorded.notify_all()
+        if self._thread:
+            self._thread.join(timeout=30)
+        self.database.close()
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            with self._recorded:
+                self._recorded.wait_for(
+                    lambda: self._stopping.is_set() or self._projected_seq < self._recorded_seq, 1.0
+                )
+            if self._stopping.is_set():
+                return
+            try:
+                self.project()
+                self._fault = None
+            except (duckdb.Error, StoreUnavailable) as fault:
+                # kept spans are safe; the screens say that they are behind, and it is tried again
+                self._fault = str(fault)
+                log.exception("projection failed; trying again in 2 s")
+                self._stopping.wait(2.0)
+
+    def _bring_up_to_date(self, on_progress: Progress | None) -> None:
+        with self.database.reading() as c:
+            state = c.execute("select catalogue_hash, projection_hash from projection_state").fetchone()
+        current = (catalogue_tables.fingerprint(self.catalogue), projection_hash())
+        if state != current or self._recorded_seq - self._projected_seq > CATCH_UP_SPANS:
+            self.rebuild(on_progress)
+
+    def _one(self, text: str) -> int:
+        with self.database.reading() as c:
+            row = c.execute(text).fetchone()
+        return int(row[0]) if row else 0
+
+
+@cache
+def sql_text(name: str) -> str:
+    return sql(name)
+
+
+@cache
+def _parameters(text: str) -> frozenset[str]:
+    import re
+
+    code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return frozenset(re.findall(r"\$([a-z_]+)", code))
+
+
+def _rules_of(catalogue: Catalogue) -> Rules:
+    packs = catalogue.failure_rules.packs
+    return load_rules(None if packs == "shipped" else [Path(p) for p in packs], catalogue.failure_rules.rules)
+
+
+def utc_now() -> datetime:
+    """The one place that reads the clock."""
+    return datetime.now(UTC)
