@@ -26,7 +26,11 @@ class MalformedRequest(PermanentError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a door takes. Sizes in bytes, instants in Unix nanoseconds, `ahead_s` in seconds."""
+    """What a door takes, and how much may wait for the store. Sizes in bytes, instants in Unix nanoseconds.
+
+    `queue_*` bound what waits (more is answered with Overloaded), `group_spans` what one commit takes,
+    `linger_s` how long a busy writer waits for the next group to gather.
+    """
 
     compressed_bytes: int = 16 * 2**20
     decompressed_bytes: int = 64 * 2**20
@@ -36,6 +40,10 @@ class Limits:
     nesting: int = 16
     earliest_ns: int = YEAR_1990_NS
     ahead_s: int = 86_400
+    queue_spans: int = 200_000
+    queue_bytes: int = 256 * 2**20
+    group_spans: int = 20_000
+    linger_s: float = 0.02
 
     def latest_ns(self, received_ns: int) -> int:
         """The last instant at which a span received at `received_ns` may start."""
