@@ -1,4 +1,4 @@
-"""Loads a catalogue into DuckDB as tables named `cat_*`, so that SQL joins the business instead of being built from it."""
+"""Loads a catalogue into DuckDB as tables named `cat_*`: SQL joins the business instead of being built from it."""
 
 from __future__ import annotations
 
@@ -362,5 +362,5 @@ def _table(
     """`name` holds `rows`; the name is one of this module's own, never a value."""
     table = pa.Table.from_pylist(list(rows), schema=schema)
     connection.register("loading", table)
-    connection.execute(f"create or replace table {name} as select * from loading")
+    connection.execute(f"create or replace table {name} as select * from loading")  # noqa: S608
     connection.unregister("loading")

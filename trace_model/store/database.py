@@ -33,7 +33,7 @@ class Database:
 
     def __init__(self, path: Path | str | None, *, threads: int | None = None, memory_limit: str | None = None) -> None:
         self.path = str(path) if path else ":memory:"
-        config: dict[str, str | int] = {}
+        config: dict[str, str | bool | int | float | list[str]] = {}
         if threads:
             config["threads"] = threads
         if memory_limit:

@@ -8,6 +8,7 @@ spans never show in the result.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,10 @@ class Relation:
     """A derived table and the touched keys by which a batch replaces its rows."""
 
     file: str
-    keys: tuple[tuple[str, str], ...]
-    """(column, scratch table of touched keys): a row whose column is among any of them is replaced."""
+    key: str
+    """The column by whose touched values a batch replaces rows."""
+    touched: str
+    """The scratch table of those values."""
     bounded_by: str | None = None
     """The parameter that bounds the look-back on `seq`, where the relation keeps it."""
 
@@ -38,31 +41,22 @@ class Relation:
         return self.file.split("_", 1)[1]
 
 
-BY_TRACE = (("trace_id", "touched_traces"),)
-BY_OBJECT = (("object_key", "touched_objects"),)
-BY_LEAD = (("lead_key", "touched_leads"),)
-
-TRACE_GRAIN = (
-    Relation("10_object_facts", BY_TRACE, "min_seq"),
-    Relation("11_alias_facts", BY_TRACE, "min_seq"),
-    Relation("12_link_facts", BY_TRACE, "min_seq"),
-    Relation("13_operation_runs", BY_TRACE, "min_seq"),
-    Relation("14_trace_stitching", BY_TRACE, "min_seq"),
+TRACE_GRAIN = tuple(
+    Relation(file, "trace_id", "touched_traces", "min_seq")
+    for file in ("10_object_facts", "11_alias_facts", "12_link_facts", "13_operation_runs", "14_trace_stitching")
 )
-OBJECT_GRAIN = (
-    Relation("22_objects", BY_OBJECT),
-    Relation("23_object_correlations", BY_OBJECT),
-    Relation("24_object_milestones", BY_OBJECT),
-    Relation("26_failures", BY_OBJECT),
+RESOLUTIONS = Relation("20_resolutions", "alias_key", "touched_aliases")
+OBJECT_GRAIN = tuple(
+    Relation(file, "object_key", "touched_objects")
+    for file in ("22_objects", "23_object_correlations", "24_object_milestones")
 )
-LINKS = Relation("25_links", (("child_key", "touched_children"),))
-LEAD_GRAIN = (
-    Relation("30_timeline_members", BY_LEAD),
-    Relation("31_timeline_milestones", BY_LEAD),
-    Relation("32_timelines", BY_LEAD),
-    Relation("33_clocks", BY_LEAD),
+FAILURES = Relation("26_failures", "object_key", "touched_objects")
+LINKS = Relation("25_links", "child_key", "touched_children")
+LEAD_GRAIN = tuple(
+    Relation(file, "lead_key", "touched_leads")
+    for file in ("30_timeline_members", "31_timeline_milestones", "32_timelines", "33_clocks")
 )
-DERIVED = tuple(r.table for r in (*TRACE_GRAIN, *OBJECT_GRAIN, LINKS, *LEAD_GRAIN)) + ("resolutions",)
+DERIVED = tuple(r.table for r in (*TRACE_GRAIN, RESOLUTIONS, *OBJECT_GRAIN, FAILURES, LINKS, *LEAD_GRAIN))
 """Every derived table, as compared between an incremental history and a rebuild."""
 
 
@@ -94,7 +88,7 @@ class Projector:
         self._judged: set[str] = set()
 
     def project(self, after_seq: int, until_seq: int) -> None:
-        """The spans recorded after `after_seq`, up to and including `until_seq`, show in every derived row they touch."""
+        """The spans recorded in (`after_seq`, `until_seq`] show in every derived row they touch."""
         self._scratch(
             "touched_traces", sql("projection/00_touched_traces.sql"), {"after_seq": after_seq, "until_seq": until_seq}
         )
@@ -129,56 +123,28 @@ class Projector:
             self._replace(relation, bound, replacing)
 
         told("resolving ids of other systems")
-        self._scratch(
-            "touched_aliases",
-            "select mention_key as alias_key from touched_mentions semi join alias_facts on alias_key = mention_key union select alias_key from resolutions semi join touched_mentions on mention_key = alias_key",
-            {},
-        )
-        self._scratch("resolutions_fresh", self._files["20_resolutions"], {})
-        # the objects of before are touched as well as those of after
-        self._scratch(
-            "touched_objects",
-            "select mention_key as object_key from touched_mentions union select object_key from resolutions semi join touched_aliases using (alias_key) where object_key is not null union select object_key from resolutions_fresh where object_key is not null",
-            {},
-        )
-        self._replace(Relation("20_resolutions", (("alias_key", "touched_aliases"),)), {}, replacing)
-        known = (
-            0
-            if not replacing
-            else self._number(
-                "select least(coalesce(min(o.first_seq), 9223372036854775807), coalesce((select min(seq) from object_facts_fresh), 9223372036854775807)) from objects o semi join touched_objects using (object_key)"
-            )
-        )
-        objects_bound = {"min_object_seq": min(known, min_seq) if replacing else 0}
+        self._scratch("touched_aliases", self._files["19_touched_aliases"], {})
+        self._scratch("resolutions_fresh", self._files[RESOLUTIONS.file], {})
+        self._scratch("touched_objects", self._files["20a_touched_objects"], {})
+        self._replace(RESOLUTIONS, {}, replacing)
+        objects_bound = {"min_object_seq": self._number(self._files["20b_first_seq_of_touched"]) if replacing else 0}
         self._scratch("resolved_facts", self._files["21_resolved_facts"], objects_bound)
         told("objects")
-        for relation in OBJECT_GRAIN[:3]:
+        for relation in OBJECT_GRAIN:
             self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
-        self._scratch(
-            "touched_correlations",
-            "select correlation_key from object_correlations semi join touched_objects using (object_key) union select correlation_key from object_correlations_fresh",
-            {},
-        )
-        for relation in OBJECT_GRAIN[:3]:
-            self._replace(relation, {}, replacing)
+        self._scratch("touched_correlations", self._files["23a_touched_correlations"], {})
         told("failures")
-        self._scratch("failures_fresh", self._files["26_failures"], objects_bound)
+        self._scratch("failures_fresh", self._files[FAILURES.file], objects_bound)
         self._judge()
-        self._replace(OBJECT_GRAIN[3], {}, replacing)
+        for relation in (*OBJECT_GRAIN, FAILURES):
+            self._replace(relation, {}, replacing)
 
         told("links")
         self._scratch("touched_correlation_objects", self._files["24a_touched_correlation_objects"], {})
         self._scratch("sibling_mentions", self._files["24b_sibling_mentions"], {})
-        self._scratch(
-            "touched_children",
-            "select mention_key as child_key from sibling_mentions union select object_key from touched_objects union select object_key from touched_correlation_objects",
-            {},
-        )
+        self._scratch("touched_children", self._files["24c_touched_children"], {})
         self._scratch("links_fresh", self._files[LINKS.file], {})
-        # ends of links that go, too, lose or gain a place in a timeline
-        self._c.execute(
-            "insert into touched_objects select distinct k.parent_key from links k semi join touched_children t on t.child_key = k.child_key union select child_key from touched_children union select parent_key from links_fresh"
-        )
+        self._c.execute(self._files["25a_linked_objects"])
         self._replace(LINKS, {}, replacing)
 
         told("timelines")
@@ -215,7 +181,7 @@ class Projector:
                     verdict.category,
                     verdict.confidence,
                     verdict.rule,
-                    _json(verdict.facts),
+                    json.dumps(verdict.facts, default=str),
                     sentence,
                     f"{object_label or operation}",
                 )
@@ -228,27 +194,13 @@ class Projector:
         self._c.execute(f"create or replace temp table {name} as {text}", used or None)
 
     def _replace(self, relation: Relation, bound: dict[str, Any], replacing: bool) -> None:
+        # names of this module's own relations, never values
         if replacing:
-            for column, touched in relation.keys:
-                key = dict(
-                    touched_traces="trace_id",
-                    touched_objects="object_key",
-                    touched_leads="lead_key",
-                    touched_children="child_key",
-                    touched_aliases="alias_key",
-                )[touched]
-                stretch = f"seq >= {int(bound[relation.bounded_by])} and " if relation.bounded_by else ""
-                self._c.execute(
-                    f"delete from {relation.table} where {stretch}{column} in (select {key} from {touched})"
-                )
-        self._c.execute(f"insert into {relation.table} select * from {relation.table}_fresh")
+            stretch = f"seq >= {int(bound[relation.bounded_by])} and " if relation.bounded_by else ""
+            touched = f"select {relation.key} from {relation.touched}"  # noqa: S608
+            self._c.execute(f"delete from {relation.table} where {stretch}{relation.key} in ({touched})")  # noqa: S608
+        self._c.execute(f"insert into {relation.table} select * from {relation.table}_fresh")  # noqa: S608
 
     def _number(self, text: str) -> int:
         row = self._c.execute(text).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, default=str)

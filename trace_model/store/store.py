@@ -8,6 +8,7 @@ is lost or counted twice over a crash (docs/decisions/001-record-then-derive.md)
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -258,8 +259,6 @@ def sql_text(name: str) -> str:
 
 @cache
 def _parameters(text: str) -> frozenset[str]:
-    import re
-
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return frozenset(re.findall(r"\$([a-z_]+)", code))
 
