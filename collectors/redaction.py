@@ -197,9 +197,11 @@ class Redaction:
         return text, count
 
     def _without_assigned(self, found: re.Match[str]) -> str:
-        secret = is_secret_key(found[1]) or found[1] in self.extra_keys
-        scheme = found[3].lower() in ("bearer", "basic")
-        return f"{found[1]}{found[2]}{REDACTED}" if secret and not scheme and found[3] != REDACTED else found[0]
+        key, between, value = found.groups()
+        done = value.startswith("[redacted") or value.lower() in ("bearer", "basic")
+        if done or not (is_secret_key(key) or key in self.extra_keys):
+            return found[0]
+        return f"{key}{between}{REDACTED}"
 
 
 def _replaced(pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str], text: str) -> tuple[str, int]:

@@ -118,6 +118,7 @@ def test_refused_spans_are_told_in_partial_success(client: httpx.Client, store: 
         (gzip.compress(b"x" * 1000)[:-9], PROTOBUF | {"content-encoding": "gzip"}),
         (gzip.compress(b""), JSON | {"content-encoding": "gzip"}),
     ],
+    ids=["not protobuf", "not JSON", "not gzip", "gzip cut short", "nothing in gzip"],
 )
 def test_a_malformed_body_is_400_in_its_own_encoding(
     client: httpx.Client, content: bytes, headers: dict[str, str]
