@@ -1,0 +1,1 @@
+"""The sync engine that carries orders from system to system, retries, gives up, and can be asked to replay."""

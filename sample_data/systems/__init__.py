@@ -1,0 +1,1 @@
+"""The systems of the estate, one a file: each keeps its own books and answers real HTTP."""
