@@ -11,7 +11,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -25,7 +25,8 @@ from trace_model.catalogue.failure_rules import Rules, load_rules
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import StoreUnavailable
 from trace_model.spans import SCHEMA, Recorded
-from trace_model.store import catalogue_tables
+from trace_model.store import actions, catalogue_tables
+from trace_model.store.actions import Action
 from trace_model.store.database import Database, sql, transaction
 from trace_model.store.projector import Progress, Projector, projection_hash
 
@@ -78,6 +79,8 @@ class Store:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._bring_up_to_date(on_progress)
+        with self.database.reading() as c:
+            c.execute(sql("reads/macros.sql"))
 
     # -- keeping -------------------------------------------------------------------------------------------------
 
@@ -120,6 +123,34 @@ class Store:
                     self._behind_since = time.monotonic()
                 self._recorded.notify_all()
         return Recorded(stored, table.num_rows - stored)
+
+    def act(
+        self,
+        *,
+        actor: str,
+        deed: str,
+        subject_type: str,
+        subject_id: str,
+        reason: str,
+        detail: Mapping[str, Any] | None = None,
+    ) -> Action:
+        """The deed is kept, durable and chained to the one before; rights are the caller's to check."""
+        with self.database.recording, transaction(self._writer) as c:
+            return actions.append(
+                c,
+                acted_at=self.clock(),
+                actor=actor,
+                deed=deed,
+                subject_type=subject_type,
+                subject_id=subject_id,
+                reason=reason,
+                detail=detail or {},
+            )
+
+    def first_broken_action(self) -> int | None:
+        """The number of the first deed that does not fit the chain, or None if the chain is whole."""
+        with self.database.reading() as c:
+            return actions.first_broken(c)
 
     # -- deriving ------------------------------------------------------------------------------------------------
 

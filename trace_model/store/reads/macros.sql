@@ -1,0 +1,111 @@
+-- What depends on now, decided once for every question: clock states, timeline states, open failures, all as of an instant.
+-- Created at each opening of the store.
+
+-- clock_states: one row per clock that has started, with its state at `as_of`.
+create or replace macro clock_states(as_of) as table
+select c.*, p.label, p.start, p.stop, p.owner_team, p.position,
+    case when c.stopped_at <= as_of then c.stopped_at end as stopped_at_then,
+    case
+        when c.stopped_at <= as_of and c.stopped_at <= c.due_at then 'met'
+        when c.stopped_at <= as_of then 'met_late'
+        when c.due_at < as_of then 'breached'
+        when c.at_risk_at <= as_of then 'at_risk'
+        else 'running'
+    end as state
+from clocks c join cat_promises p on p.promise = c.promise
+where c.started_at <= as_of;
+
+-- group_deeds: one row per exception group that people acted on, with what holds at `as_of`.
+create or replace macro group_deeds(as_of) as table
+select subject_id as group_id,
+    arg_max(actor, action_no) filter (deed = 'acknowledge') as acknowledged_by,
+    max(acted_at) filter (deed = 'acknowledge') as acknowledged_at,
+    arg_max(detail->>'team', action_no) filter (deed = 'assign') as assigned_team,
+    arg_max(detail->>'person', action_no) filter (deed = 'assign') as assigned_person,
+    arg_max((detail->>'until')::timestamptz, action_no) filter (deed = 'snooze') as snoozed_until,
+    max(acted_at) filter (deed = 'resolve') as resolved_by_hand_at,
+    arg_max(detail->>'class', action_no) filter (deed = 'reclassify') as reclassified_class,
+    arg_max(detail->>'category', action_no) filter (deed = 'reclassify') as reclassified_category,
+    count(*) filter (deed = 'note') as note_count
+from operator_actions
+where subject_type = 'exception_group' and acted_at <= as_of
+group by subject_id;
+
+-- known_failures: one row per exception, in the episode that holds at `as_of`, with its verdict, owner, lead and money.
+-- state: open, resolved. A shared object's failure counts the money of each order it holds up.
+create or replace macro known_failures(as_of) as table
+with held as (
+    select f.*, case when f.resolved_at <= as_of or g.resolved_by_hand_at >= f.last_failed_at then 'resolved' else 'open' end as state,
+        case when f.resolved_at <= as_of then f.resolved_at else g.resolved_by_hand_at end as resolved_at_then,
+        s.group_id, coalesce(g.reclassified_class, s.class) as class, coalesce(g.reclassified_category, s.category) as category,
+        s.transient, s.confidence, s.rule, s.facts, s.sentence,
+        g.acknowledged_by, g.acknowledged_at, g.assigned_team, g.assigned_person, g.snoozed_until
+    from failures f
+    join signatures s using (signature)
+    left join group_deeds(as_of) g on g.group_id = s.group_id
+    where f.opened_at <= as_of
+    qualify row_number() over (partition by f.exception_id order by f.episode desc) = 1
+),
+leads as (
+    select h.exception_id,
+        arg_min(t.lead_type, (t.lead_type <> 'order', t.lead_id)) as lead_type, arg_min(t.lead_id, (t.lead_type <> 'order', t.lead_id)) as lead_id,
+        arg_min(t.lead_key, (t.lead_type <> 'order', t.lead_id)) as lead_key,
+        arg_min(t.customer_id, t.lead_id) as customer_id, arg_min(t.customer_name, t.lead_id) as customer_name,
+        sum(t.reporting_amount) as blocked_amount, count(*) as lead_count,
+        arg_min(t.region, t.lead_id) as region, arg_min(t.legal_entity, t.lead_id) as legal_entity, arg_min(t.product_line, t.lead_id) as product_line
+    from held h
+    join timeline_members m on m.object_key = h.object_key and m.direction <> 'up'
+    join timelines t on t.lead_key = m.lead_key
+    group by h.exception_id
+),
+owned as (
+    select h.exception_id, arg_min(r.team, r.position) as team
+    from held h
+    left join leads l using (exception_id)
+    join cat_owner_rules r on (len(r.classes) = 0 or list_contains(r.classes, h.class))
+        and (len(r.categories) = 0 or list_contains(r.categories, h.category))
+        and (len(r.systems) = 0 or list_contains(r.systems, h.system))
+        and (len(r.legal_entities) = 0 or list_contains(r.legal_entities, l.legal_entity))
+        and (len(r.regions) = 0 or list_contains(r.regions, l.region))
+        and (r.min_amount is null or l.blocked_amount >= r.min_amount)
+    group by h.exception_id
+)
+select h.*, l.* exclude (exception_id), coalesce(h.assigned_team, o.team) as owner_team
+from held h left join leads l using (exception_id) left join owned o using (exception_id);
+
+-- open_failures: known_failures that are open at `as_of`.
+create or replace macro open_failures(as_of) as table
+select * from known_failures(as_of) where state = 'open';
+
+-- timeline_states: one row per timeline that has started, with its state at `as_of` and the clock that decides it.
+create or replace macro timeline_states(as_of) as table
+with running as (
+    select lead_key, min(due_at) as due_at, arg_min(promise, due_at) as promise, arg_min(label, due_at) as promise_label,
+        arg_min(stop, due_at) as promise_stop, arg_min(owner_team, due_at) as promise_team,
+        bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
+        list(promise order by due_at) as promises
+    from clock_states(as_of)
+    where state in ('running', 'at_risk', 'breached')
+    group by lead_key
+),
+failing as (
+    select m.lead_key, count(*) as open_exception_count, arg_max(f.sentence, f.last_failed_at) as exception_sentence,
+        arg_max(f.class, f.last_failed_at) as exception_class, arg_max(f.owner_team, f.last_failed_at) as exception_team
+    from open_failures(as_of) f
+    join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
+    group by m.lead_key
+)
+select t.*, r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team, r.promises,
+    coalesce(f.open_exception_count, 0) as open_exception_count, f.exception_sentence, f.exception_class, f.exception_team,
+    case
+        when t.cancelled_at <= as_of then 'cancelled'
+        when t.completed_at <= as_of then 'completed'
+        when r.is_breached then 'breached'
+        when t.stuck_at <= as_of and f.open_exception_count is null then 'stuck'
+        when r.is_at_risk then 'at_risk'
+        else 'on_track'
+    end as state
+from timelines t
+left join running r on r.lead_key = t.lead_key
+left join failing f on f.lead_key = t.lead_key
+where t.started_at <= as_of;

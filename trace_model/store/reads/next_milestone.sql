@@ -1,0 +1,17 @@
+-- next_milestone: at most one row: the first milestone of the declared path that the timeline expects and has not (wholly) reached at $as_of.
+-- $lead_key ubigint; $as_of timestamptz
+-- columns: milestone, label, due_at, owner_team, system, coverage
+select c.milestone, c.label, c.owner_team, c.system, coalesce(t.coverage, 'none') as coverage,
+    (select min(k.due_at) from clocks k join cat_promises p using (promise) where k.lead_key = $lead_key and p.stop = c.milestone and k.started_at <= $as_of) as due_at
+from cat_milestones c
+cross join (select * from timelines where lead_key = $lead_key) l
+left join timeline_milestones t on t.lead_key = l.lead_key and t.milestone = c.milestone
+where c.expected = 'always' and (t.reached_at is null or t.reached_at > $as_of or (t.coverage = 'partial' and c.covers <> 'once'))
+  and (len(c.regions) = 0 or list_contains(c.regions, l.region))
+  and (len(c.product_lines) = 0 or list_contains(c.product_lines, l.product_line))
+  and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, l.legal_entity))
+  and (len(c.tiers) = 0 or list_contains(c.tiers, l.tier))
+  and (len(c.workflows) = 0 or list_contains(c.workflows, l.workflow))
+  and coalesce(l.completed_at > $as_of, true) and coalesce(l.cancelled_at > $as_of, true)
+order by c.position
+limit 1

@@ -1,0 +1,21 @@
+-- unbilled: one row per order accepted and not yet (fully) invoiced at $as_of: ageing of unbilled revenue. Largest amount first.
+-- $region, $product_line, $legal_entity varchar or null; $limit int; $as_of timestamptz
+-- columns: lead_type, lead_id, customer_name, amount, currency, reporting_amount, unbilled_amount (reporting), accepted_at, age_s, due_at, state, coverage, total_count, total_unbilled
+with open as (
+    select t.lead_type, t.lead_id, t.customer_name, t.amount, t.currency, t.reporting_amount, a.reached_at as accepted_at, t.state, t.region, t.legal_entity, t.product_line,
+        coalesce(i.coverage, 'none') as coverage,
+        greatest(t.reporting_amount - coalesce(i.covered_amount * r.rate, 0), 0)::decimal(18, 2) as unbilled_amount,
+        (select min(c.due_at) from clocks c join cat_promises p using (promise) where c.lead_key = t.lead_key and p.stop = 'invoice_issued') as due_at
+    from timeline_states($as_of) t
+    join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = 'order_accepted' and a.reached_at <= $as_of
+    left join timeline_milestones i on i.lead_key = t.lead_key and i.milestone = 'invoice_issued' and i.reached_at <= $as_of
+    left join cat_rates r on r.currency = t.currency
+    where t.state not in ('completed', 'cancelled') and coalesce(i.coverage, 'none') in ('none', 'partial')
+      and ($region is null or t.region = $region)
+      and ($product_line is null or t.product_line = $product_line)
+      and ($legal_entity is null or t.legal_entity = $legal_entity)
+)
+select *, epoch($as_of::timestamptz) - epoch(accepted_at) as age_s, count(*) over () as total_count, sum(unbilled_amount) over () as total_unbilled
+from open
+order by unbilled_amount desc, lead_id
+limit $limit
