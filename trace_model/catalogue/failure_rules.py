@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from trace_model.errors import CatalogueError
@@ -372,14 +373,15 @@ def _read(path: Path, model: type[Model], problems: list[str]) -> Model | None:
     return None
 
 
-def _line(tree: Any, location: tuple[int | str, ...]) -> int:
+def _line(tree: Any, location: Sequence[int | str]) -> int:
     """The line, counted from 1, of the deepest part of `location` that the file has."""
     line = 1
     for part in location:
-        try:
-            position = tree.lc.value(part) if isinstance(tree, dict) else tree.lc.item(part)
-            line = position[0] + 1
-            tree = tree[part]
-        except (AttributeError, KeyError, IndexError, TypeError):
+        if isinstance(tree, CommentedMap) and part in tree:
+            line = tree.lc.key(part)[0] + 1
+        elif isinstance(tree, CommentedSeq) and isinstance(part, int) and part < len(tree):
+            line = tree.lc.item(part)[0] + 1
+        else:
             break
+        tree = tree[part]
     return line

@@ -1,0 +1,215 @@
+"""How well failures are told apart: `python -m bench.classification [DATA_DIRECTORY] [--misses]`.
+
+Two bodies of labelled error codes are read, each scored twice: *blind* (every rule that names the code's own system
+left out, so that only general evidence speaks, as for a system nobody foresaw) and *shipped* (all packs).
+
+- `errors_dev.jsonl` in DATA_DIRECTORY (default `../shared/data` beside the repository; passed over where absent);
+- `bench/data/errors_public.jsonl`, part `first` (the packs' words were revised against it) and part `check` (looked
+  at only to be scored).
+
+A category counts as right when it is the label's or one of its `also_ok`; entries marked ambiguous are left out.
+`--fit` prints the share-to-confidence table of `packs/calibration.yaml`, measured on blind verdicts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from trace_model.catalogue.failure_rules import Calibration, Rules, load_rules
+from trace_model.signatures import Signature, Verdict, classify
+
+REPOSITORY = Path(__file__).parent.parent
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+PUBLIC = REPOSITORY / "bench" / "data" / "errors_public.jsonl"
+SURE = 0.9
+BANDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One labelled code and what the rules said of it."""
+
+    entry: dict[str, Any]
+    verdict: Verdict
+
+    @property
+    def class_right(self) -> bool:
+        return str(self.entry["class"]) == self.verdict.class_
+
+    @property
+    def category_right(self) -> bool:
+        return self.verdict.category in {self.entry["category"], *self.entry.get("also_ok", ())}
+
+    @property
+    def right(self) -> bool:
+        return self.class_right and self.category_right
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """The labelled codes that are not marked ambiguous, in file order."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [entry for line in lines if not (entry := json.loads(line)).get("ambiguous")]
+
+
+def judge(entries: Sequence[dict[str, Any]], rules: Rules, *, blind: bool) -> list[Judged]:
+    """Each entry with its verdict; blind leaves out what the rules know of the entry's own system."""
+    general = {entry["system"]: rules.without_knowledge_of(entry["system"]) for entry in entries} if blind else {}
+    return [Judged(entry, classify(_signature(entry), general.get(entry["system"], rules))) for entry in entries]
+
+
+def _signature(entry: dict[str, Any]) -> Signature:
+    return Signature(
+        system=entry["system"],
+        code=entry["code"],
+        message=entry.get("message") or "",
+        http_status=entry.get("http_status"),
+        exception=entry.get("exception"),
+    )
+
+
+def score(judged: Sequence[Judged]) -> dict[str, Any]:
+    """Shares (0 to 1) of one body of judged codes; `sure_*` are those with a confidence above 0.9."""
+    count = len(judged)
+    sure = [one for one in judged if one.verdict.confidence > SURE]
+    return {
+        "codes": count,
+        "class_right": _share(sum(one.class_right for one in judged), count),
+        "category_right": _share(sum(one.category_right for one in judged), count),
+        "transient_right": _share(sum(one.verdict.transient == one.entry["transient"] for one in judged), count),
+        "unknown": _share(sum(one.verdict.class_ == "unknown" for one in judged), count),
+        "sure": _share(len(sure), count),
+        "sure_class_right": _share(sum(one.class_right for one in sure), len(sure)),
+        "sure_both_right": _share(sum(one.right for one in sure), len(sure)),
+    }
+
+
+def reliability(judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    """One row per band of confidence: how many verdicts, what they claimed on average and how many were right."""
+    rows = []
+    for low, high in pairwise(BANDS):
+        band = [one for one in judged if low <= one.verdict.confidence < high]
+        if band:
+            rows.append(
+                {
+                    "from": low,
+                    "codes": len(band),
+                    "claimed": round(sum(one.verdict.confidence for one in band) / len(band), 3),
+                    "right": _share(sum(one.right for one in band), len(band)),
+                    "class_right": _share(sum(one.class_right for one in band), len(band)),
+                }
+            )
+    return rows
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 3) if whole else 0.0
+
+
+def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The labelled bodies that are there, by name."""
+    dev = data / "errors_dev.jsonl"
+    if dev.exists():
+        yield "dev", read_entries(dev)
+    public = read_entries(PUBLIC)
+    for part in ("first", "check"):
+        yield f"public {part}", [entry for entry in public if entry["part"] == part]
+
+
+def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
+    """One row per body and mode: the scores, and the time one signature takes in microseconds."""
+    rules = load_rules()
+    rows = []
+    for name, entries in bodies(data):
+        for blind in (True, False):
+            judged = judge(entries, rules, blind=blind)
+            rows.append({"body": name, "mode": "blind" if blind else "shipped", **score(judged)})
+        rows[-1]["us_per_signature"] = _duration_us(entries, rules)
+    return rows
+
+
+def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
+    signatures = [_signature(entry) for entry in entries]
+    started = time.perf_counter()
+    for signature in signatures:
+        classify(signature, rules)
+    return round((time.perf_counter() - started) / len(signatures) * 1e6, 1)
+
+
+def fit(data: Path = SHARED_DATA) -> list[tuple[float, float]]:
+    """The share-to-confidence points measured on blind verdicts: pooled until rising, and shrunk by two wrong ones."""
+    raw = replace(load_rules(), calibration=Calibration(provenance="raw vote share"))
+    judged = [
+        one for name, entries in bodies(data) if name != "public check" for one in judge(entries, raw, blind=True)
+    ]
+    known = sorted((one.verdict.confidence, one.right) for one in judged if one.verdict.class_ != "unknown")
+    bins = 8
+    groups = [known[len(known) * i // bins : len(known) * (i + 1) // bins] for i in range(bins)]
+    pooled: list[list[tuple[float, bool]]] = []
+    for group in groups:
+        pooled.append(list(group))
+        while len(pooled) > 1 and _rate(pooled[-2]) >= _rate(pooled[-1]):
+            last = pooled.pop()
+            pooled[-1] = pooled[-1] + last
+    points = [(0.0, 0.0)]
+    points += [(round(sum(share for share, _ in group) / len(group), 3), round(_rate(group), 3)) for group in pooled]
+    return [*points, (1.0, max(points[-1][1], 0.99))]
+
+
+def _rate(group: Sequence[tuple[float, bool]]) -> float:
+    return sum(right for _, right in group) / (len(group) + 2)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [columns, *([str(row.get(column, "")) for column in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in cells)
+
+
+def main() -> None:
+    """Print the scores, the reliability of blind verdicts, and on request what was missed or the fitted table."""
+    parser = argparse.ArgumentParser(description="Score failure classification on labelled error codes.")
+    parser.add_argument("data", nargs="?", type=Path, default=SHARED_DATA, help="directory of errors_dev.jsonl")
+    parser.add_argument("--misses", choices=["dev", "first", "check"], help="list what was missed in one body")
+    parser.add_argument("--shipped", action="store_true", help="with --misses: with all packs, not blind")
+    parser.add_argument("--fit", action="store_true", help="print the share-to-confidence table")
+    asked = parser.parse_args()
+    if asked.fit:
+        print(json.dumps(fit(asked.data)))
+        return
+    rules = load_rules()
+    if asked.misses:
+        entries = next(entries for name, entries in bodies(asked.data) if name.endswith(asked.misses))
+        for one in judge(entries, rules, blind=not asked.shipped):
+            if not one.right:
+                print(_miss(one))
+        return
+    if not (asked.data / "errors_dev.jsonl").exists():
+        print(f"errors_dev.jsonl is not in {asked.data}: its scores are left out")
+    print(f"machine: {platform.machine()}, Python {platform.python_version()}; command: python -m bench.classification")
+    print(_table(run(asked.data)))
+    for name, entries in bodies(asked.data):
+        for mode in ("blind", "shipped"):
+            print(f"\nreliability, {name}, {mode} (right: class and category)")
+            print(_table(reliability(judge(entries, rules, blind=mode == "blind"))))
+
+
+def _miss(one: Judged) -> str:
+    entry, verdict = one.entry, one.verdict
+    label = f"{entry['class']}/{entry['category']}"
+    said = f"{verdict.class_}/{verdict.category} {verdict.confidence}"
+    wrong = "CLASS" if not one.class_right else "category"
+    text = f"{entry['system']} {entry['code']} {(entry.get('message') or '')[:90]!r}"
+    return f"{wrong}: {text}\n    label {label}; said {said}\n    " + "\n    ".join(verdict.facts[:3])
+
+
+if __name__ == "__main__":
+    main()

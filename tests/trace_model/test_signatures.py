@@ -1,0 +1,308 @@
+"""Failures are told apart by what is seen of them, and every verdict says by which rule."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import classification
+from trace_model.catalogue.failure_rules import CATEGORIES, FailureRule, Rules, load_rules
+from trace_model.errors import CatalogueError
+from trace_model.signatures import (
+    Signature,
+    Verdict,
+    classify,
+    classify_lines,
+    fingerprint,
+    normalise_message,
+    plain_sentence,
+)
+
+DEV = classification.SHARED_DATA / "errors_dev.jsonl"
+needs_dev = pytest.mark.skipif(not DEV.exists(), reason=f"labelled codes are not at {DEV}")
+
+
+@pytest.fixture(scope="module")
+def rules() -> Rules:
+    return load_rules()
+
+
+@pytest.mark.parametrize(
+    ("signature", "class_", "category", "transient"),
+    [
+        (Signature("psp", "card_declined", "Your card was declined."), "business", "credit_payment", False),
+        (Signature("erp", "SHIP_TO_TAX_REG_MISSING", "No VAT registration for DE"), "business", "tax", False),
+        (Signature("erp", "", "Posting period 003 2026 is not open"), "business", "invoice_billing", False),
+        (Signature("crm", "DUPLICATE_VALUE", ""), "business", "duplicate", False),
+        (Signature("erp", "ITEM_INACTIVE", ""), "business", "pricing_product", False),
+        (Signature("any", "x", "Unexpected token < in JSON at position 0"), "technical", "contract_schema", False),
+        (Signature("any", "invalid_client"), "technical", "auth_config", False),
+        (Signature("any", "UNABLE_TO_LOCK_ROW"), "technical", "concurrency_lock", True),
+        (Signature("any", "", "", http_status=429), "dependency", "rate_limit", True),
+        (Signature("any", "503", "Service Unavailable"), "dependency", "outage", True),
+        (Signature("any", "E1", exception="java.net.SocketTimeoutException"), "dependency", "timeout", True),
+        (Signature("jdbc-postgresql", "23505"), "business", "duplicate", False),
+        (Signature("jdbc-mysql", "1213"), "technical", "concurrency_lock", True),
+        (Signature("payment-grpc", "14"), "dependency", "outage", True),
+    ],
+)
+def test_each_kind_of_evidence_reaches_its_verdict(
+    rules: Rules, signature: Signature, class_: str, category: str, transient: bool
+) -> None:
+    verdict = classify(signature, rules)
+    assert (verdict.class_, verdict.category, verdict.transient) == (class_, category, transient)
+    assert verdict.rule
+    assert verdict.facts
+    assert 0.5 < verdict.confidence <= 1
+
+
+def test_a_code_that_says_nothing_is_unknown_rather_than_guessed(rules: Rules) -> None:
+    verdict = classify(Signature("some-system", "Z9-114"), rules)
+    assert (verdict.class_, verdict.category, verdict.confidence, verdict.rule) == ("unknown", "unknown", 0.0, "")
+    assert verdict.facts
+
+
+def test_layers_that_disagree_lower_the_confidence(rules: Rules) -> None:
+    agreed = classify(Signature("shop", "x", "Too many requests", http_status=429), rules)
+    torn = classify(Signature("shop", "x", "Your card was declined", http_status=429), rules)
+    assert torn.confidence < agreed.confidence - 0.1
+    assert any("status 429" in fact for fact in torn.facts)
+    assert any("declined" in fact for fact in torn.facts)
+
+
+def test_advice_after_the_first_sentence_weighs_less_than_the_sentence(rules: Rules) -> None:
+    verdict = classify(Signature("psp", "E7", "The card has expired. Please contact your administrator."), rules)
+    assert verdict.category == "credit_payment"
+
+
+def test_an_installations_own_rule_decides_before_the_shipped_ones() -> None:
+    own = FailureRule.model_validate(
+        {
+            "id": "ours.credit_block",
+            "when": {"system": ["erp*"], "code": ["429"]},
+            "then": {"category": "credit_payment"},
+            "confidence": 0.99,
+        }
+    )
+    with_own = load_rules(own_rules=[own])
+    signature = Signature("erp-eu", "429", "Too many requests", http_status=429)
+    verdict = classify(signature, with_own)
+    assert (verdict.rule, verdict.category, verdict.confidence) == ("ours.credit_block", "credit_payment", 0.99)
+    assert classify(Signature("psp", "429"), with_own).category == "rate_limit"
+
+
+def test_the_first_of_two_own_rules_that_fit_decides() -> None:
+    own = [
+        FailureRule.model_validate({"id": name, "when": {"code": ["A*"]}, "then": {"category": category}})
+        for name, category in (("one", "tax"), ("two", "duplicate"))
+    ]
+    assert classify(Signature("erp", "A1"), load_rules(own_rules=own)).rule == "one"
+
+
+@needs_dev
+def test_codes_of_systems_nobody_foresaw_are_told_apart_by_general_evidence(rules: Rules) -> None:
+    blind = classification.score(classification.judge(classification.read_entries(DEV), rules, blind=True))
+    assert blind["class_right"] >= 0.9
+    assert blind["category_right"] >= 0.85
+    assert blind["unknown"] <= 0.1
+    assert blind["sure_class_right"] >= 0.95
+
+
+@needs_dev
+def test_the_shipped_packs_know_the_systems_they_name(rules: Rules) -> None:
+    shipped = classification.score(classification.judge(classification.read_entries(DEV), rules, blind=False))
+    assert shipped["class_right"] >= 0.95
+    assert shipped["category_right"] >= 0.9
+    assert shipped["sure_class_right"] >= 0.95
+
+
+@pytest.mark.parametrize("part", ["first", "check"])
+def test_published_codes_of_other_systems_are_told_apart(rules: Rules, part: str) -> None:
+    entries = [entry for entry in classification.read_entries(classification.PUBLIC) if entry["part"] == part]
+    blind = classification.score(classification.judge(entries, rules, blind=True))
+    assert blind["class_right"] >= 0.9
+    assert blind["category_right"] >= 0.85
+    assert blind["unknown"] <= 0.1
+    assert blind["sure_class_right"] >= 0.95
+
+
+def test_a_signature_takes_less_than_a_millisecond(rules: Rules) -> None:
+    entries = classification.read_entries(classification.PUBLIC)
+    signatures = [Signature(e["system"], e["code"], e["message"], None, e.get("http_status")) for e in entries]
+    quickest = min(_seconds(signatures, rules) for _ in range(3))
+    assert quickest / len(signatures) < 0.001
+
+
+def _seconds(signatures: list[Signature], rules: Rules) -> float:
+    started = time.perf_counter()
+    for signature in signatures:
+        classify(signature, rules)
+    return time.perf_counter() - started
+
+
+@given(code=st.text(max_size=60), message=st.text(max_size=300), status=st.none() | st.integers(0, 999))
+def test_any_text_gets_one_verdict_and_always_the_same(code: str, message: str, status: int | None) -> None:
+    rules = _RULES
+    signature = Signature("any", code, message, http_status=status)
+    verdict = classify(signature, rules)
+    assert verdict == classify(signature, rules)
+    assert 0 <= verdict.confidence <= 1
+    assert verdict.category in CATEGORIES
+    assert (verdict.class_ == "unknown") == (verdict.category == "unknown" and verdict.rule == "")
+
+
+_RULES = load_rules()
+
+
+@given(message=st.text(max_size=200))
+def test_normalising_twice_changes_nothing(message: str) -> None:
+    once = normalise_message(message)
+    assert normalise_message(once) == once
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Order SO-1001 not found", "Order SO-77 not found"),
+        ("Amount 1,250.00 EUR exceeds limit", "Amount 9.10 EUR exceeds limit"),
+        ("User jo@example.com is locked", "User ann.b@test.co.uk is locked"),
+        ("Timeout at 2026-03-06T10:00:00Z", "Timeout at 2027-12-31 23:59:59"),
+        ("Value 'red' is not allowed", 'Value "dark blue" is not allowed'),
+        ("GET http://a.example/x/1?y=2 failed", "GET https://b.example failed"),
+        ("Record 3f2504e0-4f89-11d3-9a0c-0305e82c3301 gone", "Record 00000000-0000-0000-0000-000000000000 gone"),
+        ("duplicates value on record with id: a01xx000003DGb2AAG", "duplicates value on record with id: b77yy1"),
+    ],
+)
+def test_two_occurrences_of_one_failure_have_one_fingerprint(one: str, other: str) -> None:
+    assert normalise_message(one) == normalise_message(other)
+    assert fingerprint("business", "erp", "op", "C", one) == fingerprint("business", "erp", "op", "C", other)
+
+
+def test_different_failures_have_different_fingerprints() -> None:
+    seen = {
+        fingerprint("business", "erp", "create", "C", "Order not found"),
+        fingerprint("business", "erp", "create", "C", "Customer not found"),
+        fingerprint("business", "erp", "create", "D", "Order not found"),
+        fingerprint("business", "erp", "update", "C", "Order not found"),
+        fingerprint("business", "psp", "create", "C", "Order not found"),
+        fingerprint("technical", "erp", "create", "C", "Order not found"),
+        fingerprint("technical", "erp", None, "C", "Order not found"),
+    }
+    assert len(seen) == 7
+    assert all(len(print_) == 16 for print_ in seen)
+
+
+def test_a_fingerprint_stays_the_same_from_release_to_release() -> None:
+    assert fingerprint("business", "erp", "create_order", "V1 302", "Material <id> is blocked") == "2bae8454dcbb6fb4"
+
+
+def test_a_sentence_names_the_system_and_shows_no_stack_trace(rules: Rules) -> None:
+    signature = Signature("crm", "APEX_ERROR", "List has no rows\n\nClass.AuditService.getAnswer: line 42, column 1")
+    sentence = plain_sentence(classify(signature, rules), signature, "CRM")
+    assert sentence.startswith("CRM ")
+    assert "line 42" not in sentence
+    assert sentence.endswith("List has no rows.")
+
+
+def test_every_category_can_be_said_in_a_plain_sentence() -> None:
+    for category, facts in CATEGORIES.items():
+        verdict = Verdict(facts.class_, facts.transient, category, 0.9, "rule", ())
+        assert plain_sentence(verdict, Signature("erp", "", ""), "ERP").startswith("ERP ")
+        assert facts.label
+
+
+def test_a_line_keeps_its_keys_and_gains_the_verdict(rules: Rules) -> None:
+    line = json.dumps({"system": "psp", "code": "card_declined", "message": "", "order": "SO-1", "http_status": "402"})
+    (out,) = classify_lines([line], rules)
+    told = json.loads(out)
+    assert told["order"] == "SO-1"
+    assert told["http_status"] == "402"
+    assert (told["class"], told["category"], told["transient"]) == ("business", "credit_payment", False)
+    assert set(told) >= {"class", "transient", "category", "confidence", "rule", "facts"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("{not json", "line 2: not JSON"),
+        ("[1, 2]", "line 2: a JSON object is needed, found list"),
+        ('{"system": "erp"}', "line 2: nothing to judge by"),
+        ('{"code": {"a": 1}}', "line 2: code must be text, found dict"),
+        ('{"code": "x", "http_status": "often"}', "line 2: http_status must be a whole number"),
+        ("[" * 100_000, "line 2: not"),
+    ],
+)
+def test_a_bad_line_is_reported_by_number_and_the_rest_goes_on(rules: Rules, bad: str, said: str) -> None:
+    good = '{"system": "erp", "code": "DUPLICATE_VALUE"}'
+    first, second, third = classify_lines([good, bad, good], rules)
+    assert json.loads(second)["error"].startswith(said)
+    assert json.loads(first) == json.loads(third)
+
+
+def test_blank_lines_are_passed_over_and_counted(rules: Rules) -> None:
+    out = list(classify_lines(["\n", "nonsense"], rules))
+    assert len(out) == 1
+    assert "line 2:" in json.loads(out[0])["error"]
+
+
+PACK = """\
+pack: mine
+layer: words
+provenance: test
+rules:
+- id: mine.one
+  when: {words: [abc]}
+  then: {category: tax}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line", "named"),
+    [
+        (PACK.replace("category: tax", "category: taxes"), 7, "category"),
+        (PACK.replace("words: [abc]", "words: ['(abc']"), 6, "regular expression"),
+        (PACK.replace("words: [abc]", "word: [abc]"), 6, "word"),
+        (PACK.replace("when: {words: [abc]}", "when: {unless: [abc]}"), 6, "at least one thing"),
+        (PACK.replace("layer: words", "layer: guess"), 2, "layer"),
+        (PACK + "  confidence: 1.5\n", 8, "confidence"),
+        (PACK.replace("provenance: test\n", ""), 1, "provenance"),
+        (PACK + "  when: : :\n", 8, "not YAML"),
+        (PACK.replace("words: [abc]", "http_status: [9xx]"), 6, "http_status"),
+    ],
+)
+def test_a_fault_in_a_pack_is_reported_with_its_line(tmp_path: Path, wrong: str, line: int, named: str) -> None:
+    pack = tmp_path / "mine.yaml"
+    pack.write_text(wrong)
+    with pytest.raises(CatalogueError) as refused:
+        load_rules([pack])
+    assert any(f"mine.yaml, line {line}:" in problem for problem in refused.value.problems), refused.value.problems
+    assert named in str(refused.value)
+
+
+def test_a_rule_defined_twice_and_a_missing_file_are_reported_together(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(PACK)
+    (tmp_path / "b.yaml").write_text(PACK)
+    with pytest.raises(CatalogueError) as refused:
+        load_rules([tmp_path, tmp_path / "absent.yaml"])
+    assert len(refused.value.problems) == 2
+    assert "mine.one" in str(refused.value)
+    assert "absent.yaml" in str(refused.value)
+
+
+def test_packs_of_ones_own_can_take_the_place_of_the_shipped_ones(tmp_path: Path) -> None:
+    pack = tmp_path / "mine.yaml"
+    pack.write_text(PACK)
+    mine = load_rules([pack])
+    assert classify(Signature("erp", "abc"), mine).rule == "mine.one"
+    assert classify(Signature("erp", "DUPLICATE_VALUE"), mine).class_ == "unknown"
+
+
+def test_without_knowledge_of_a_system_only_general_rules_speak_of_it(rules: Rules) -> None:
+    signature = Signature("jdbc-mysql", "1213")
+    assert classify(signature, rules).rule == "mysql.lock"
+    assert "mysql.lock" not in classify(signature, rules.without_knowledge_of("jdbc-mysql")).facts

@@ -1,0 +1,397 @@
+"""A failure's signature, and what it is: class, category, whether waiting helps, and the evidence for it.
+
+Pure: no clock, no network, no database, so a verdict can be repeated and disputed. It is called once per distinct
+signature; remembering verdicts is the caller's affair. The evidence itself is data (`catalogue.failure_rules`).
+
+How a verdict comes about: the installation's own rules decide alone, the first that fits. Otherwise every rule that
+fits votes for its class and category with the log-odds of its confidence; a further rule for the same outcome adds a
+quarter of its own, so saying a thing twice does not prove it. Words after the first sentence of a message are usually
+advice ("check the card and try again") and count for less. The shares of the vote, read off a table of how often such
+a share was right on labelled codes, are the confidence: layers that disagree lower it by themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from trace_model.catalogue.failure_rules import (
+    CATEGORIES,
+    Category,
+    CompiledRule,
+    FailureClass,
+    FailureRule,
+    Rules,
+)
+
+REPEATED_EVIDENCE = 0.25  # weight of a further rule for the same outcome
+ADVICE = 0.4  # weight of words after a message's first sentence
+NO_EVIDENCE = 0.3  # log-odds that stand for "something else" in every vote
+WORDS_READ = 600  # characters of a message that are read for words
+FACTS_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What is the same each time a failure happens again, as the failing system put it."""
+
+    system: str
+    code: str
+    message: str = ""
+    operation: str | None = None
+    http_status: int | None = None
+    exception: str | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a failure is. `confidence` is the measured chance that class and category are both right, 0 to 1.
+
+    `rule` is the rule that weighed most, "" if none fitted; `facts` says what was seen and which rule said so,
+    heaviest first.
+    """
+
+    class_: FailureClass
+    transient: bool
+    category: Category
+    confidence: float
+    rule: str
+    facts: tuple[str, ...]
+
+
+UNKNOWN = Verdict("unknown", False, "unknown", 0.0, "", ("nothing seen that a rule knows: code, words or status",))
+
+
+def classify(signature: Signature, rules: Rules) -> Verdict:
+    """The verdict of `rules` on `signature`; class "unknown" when nothing in it is known."""
+    speaking = rules.for_system(signature.system)
+    seen = _Seen.of(signature, rules.abbreviations)
+    for candidate in speaking.own:
+        vote = _vote(candidate, seen)
+        if vote is not None:
+            then = vote.rule.then
+            return Verdict(
+                then.failure_class, then.is_transient, then.category, vote.rule.confidence, vote.rule.id, (vote.fact,)
+            )
+    candidates = (*speaking.by_code.get(seen.code, ()), *speaking.others)
+    votes = [vote for candidate in candidates if (vote := _vote(candidate, seen)) is not None]
+    return _counted(votes, rules) if votes else UNKNOWN
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A signature as rules look at it: folded, its words written out, its status wherever it was given."""
+
+    system: str
+    code: str
+    operation: str
+    message: str
+    exceptions: tuple[str, ...]
+    status: int | None
+    code_words: str
+    headline: str
+    words: str
+
+    @classmethod
+    def of(cls, signature: Signature, abbreviations: Mapping[str, str]) -> _Seen:
+        code = signature.code.strip()
+        code_words = _words(_last_part(code), abbreviations)
+        if signature.exception:
+            code_words = f"{code_words} {_words(_last_part(signature.exception), abbreviations)}".strip()
+        message = signature.message.strip()[:WORDS_READ]
+        first, rest = _first_sentence(message)
+        headline = f"{code_words} | {_words(first, abbreviations)}"
+        thrown = signature.exception or code
+        return cls(
+            system=signature.system.casefold(),
+            code=code.casefold(),
+            operation=(signature.operation or "").casefold(),
+            message=message,
+            exceptions=(thrown.casefold(), _last_part(thrown).casefold()),
+            status=_status(signature),
+            code_words=code_words,
+            headline=headline,
+            words=f"{headline} | {_words(rest, abbreviations)}" if rest else headline,
+        )
+
+
+@dataclass(frozen=True)
+class _Vote:
+    rule: FailureRule
+    weight: float
+    seen: str
+
+    @property
+    def fact(self) -> str:
+        then = self.rule.then
+        return f"{self.seen}: {CATEGORIES[then.category].label.lower()}, {then.failure_class} (rule {self.rule.id})"
+
+
+def _vote(candidate: CompiledRule, seen: _Seen) -> _Vote | None:
+    """The vote of one rule, or None if it does not fit. The system is already known to fit."""
+    facts: list[str] = []
+    weight = math.log(candidate.rule.confidence / (1 - candidate.rule.confidence))
+    if candidate.statuses:
+        if seen.status not in candidate.statuses:
+            return None
+        facts.append(f"status {seen.status}")
+    if candidate.codes or candidate.code_globs:
+        if seen.code not in candidate.codes and not (candidate.code_globs and candidate.code_globs.match(seen.code)):
+            return None
+        facts.append(f"code {seen.code!r}")
+    if candidate.operations:
+        if not candidate.operations.match(seen.operation):
+            return None
+        facts.append(f"operation {seen.operation!r}")
+    if candidate.exceptions:
+        if not any(candidate.exceptions.match(name) for name in seen.exceptions):
+            return None
+        facts.append(f"exception {seen.exceptions[1]!r}")
+    if candidate.message:
+        found = candidate.message.search(seen.message)
+        if not found:
+            return None
+        facts.append(f"message {found.group(0)!r}")
+    if candidate.code_words:
+        found = candidate.code_words.search(seen.code_words)
+        if not found:
+            return None
+        facts.append(f"words {found.group(0)!r}")
+    if candidate.words:
+        found = candidate.words.search(seen.words)
+        if not found:
+            return None
+        facts.append(f"words {found.group(0)!r}")
+        if found.start() > len(seen.headline):
+            weight *= ADVICE
+    if candidate.unless and candidate.unless.search(seen.words):
+        return None
+    return _Vote(candidate.rule, weight, " and ".join(facts) or f"system {seen.system!r}")
+
+
+def _counted(votes: Sequence[_Vote], rules: Rules) -> Verdict:
+    """The verdict that the most weight of `votes` stands for."""
+    by_outcome: dict[tuple[FailureClass, Category], list[_Vote]] = defaultdict(list)
+    for vote in sorted(votes, key=lambda vote: -vote.weight):
+        by_outcome[vote.rule.then.failure_class, vote.rule.then.category].append(vote)
+    odds = {
+        outcome: math.exp(said[0].weight + REPEATED_EVIDENCE * sum(vote.weight for vote in said[1:]))
+        for outcome, said in by_outcome.items()
+    }
+    total = sum(odds.values()) + math.exp(NO_EVIDENCE)
+    by_class: dict[FailureClass, float] = defaultdict(float)
+    for (class_, _), odd in odds.items():
+        by_class[class_] += odd / total
+    winner = max(by_class, key=lambda class_: by_class[class_])
+    outcome = max((outcome for outcome in odds if outcome[0] == winner), key=lambda outcome: odds[outcome])
+    share = (by_class[winner] + odds[outcome] / total) / 2
+    deciding = by_outcome[outcome][0].rule
+    shown = sorted(votes, key=lambda vote: (vote.rule.then.category != outcome[1], -vote.weight))
+    return Verdict(
+        class_=winner,
+        transient=deciding.then.is_transient,
+        category=outcome[1],
+        confidence=round(rules.calibration.confidence(share), 3),
+        rule=deciding.id,
+        facts=tuple(vote.fact for vote in shown[:FACTS_SHOWN]),
+    )
+
+
+_STATUS_CODE = re.compile(r"(?:http[ _-]?)?([45]\d\d)", re.IGNORECASE)
+_STATUS_TEXT = re.compile(
+    r"\b([45]\d\d) (?:client|server) error|\berror '([45]\d\d)|\bstatus(?:[ _]?code)?[:= ]+([45]\d\d)\b|"
+    r"\bHTTP(?:/[\d.]+)?[ :]+([45]\d\d)\b",
+    re.IGNORECASE,
+)
+
+
+def _status(signature: Signature) -> int | None:
+    """The HTTP status: as given, or as the code, or as the message's own words have it."""
+    if signature.http_status is not None:
+        return signature.http_status
+    if as_code := _STATUS_CODE.fullmatch(signature.code.strip()):
+        return int(as_code.group(1))
+    if as_text := _STATUS_TEXT.search(signature.message[:WORDS_READ]):
+        return int(next(number for number in as_text.groups() if number))
+    return None
+
+
+_CLASS_NAME = re.compile(r"\*?(?:[a-zA-Z_]\w*[.$:\\]+)+([A-Z]\w*[a-z]\w*)")
+
+
+def _last_part(name: str) -> str:
+    """The class of a dotted class name; any other code as it is.
+
+    >>> _last_part("java.net.SocketTimeoutException"), _last_part("RECIPIENT.POSTALCODE.INVALID")
+    ('SocketTimeoutException', 'RECIPIENT.POSTALCODE.INVALID')
+    """
+    dotted = _CLASS_NAME.fullmatch(name)
+    return dotted.group(1) if dotted else name
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'(-])|\n")
+
+
+def _first_sentence(message: str) -> tuple[str, str]:
+    end = _SENTENCE_END.search(message)
+    return (message[: end.start()], message[end.end() :]) if end else (message, "")
+
+
+_NOISE = re.compile(r"https?://\S+|\S+@\S+\.\w+|\b[0-9a-f]{8}-[0-9a-f-]{20,}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+
+
+def _words(text: str, abbreviations: Mapping[str, str]) -> str:
+    """The words of a code or message: camelCase, SNAKE_CASE and kebab-case taken apart, abbreviations written out.
+
+    >>> _words("GRTR_QTY_PRICE_LEVEL_REQD", {"qty": "quantity", "reqd": "required", "grtr": "greater"})
+    'greater quantity price level required'
+    >>> _words("Can't read DuplicateInvoiceID", {})
+    'cant read duplicate invoice id'
+    """
+    plain = _CAMEL.sub(" ", _APOSTROPHE.sub("", _NOISE.sub(" ", text)))
+    return " ".join(abbreviations.get(word, word) for word in _NOT_WORD.split(plain.lower()) if word)
+
+
+# What varies from one occurrence of a failure to the next, in the order it has to be looked for.
+_VARIABLE_PARTS = tuple(
+    (re.compile(pattern, re.IGNORECASE), placeholder)
+    for pattern, placeholder in (
+        (r"[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", "<url>"),
+        (r"[\w.+-]+@[\w-]+\.[\w.-]+\w", "<email>"),
+        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
+        (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<date>"),
+        (r"\b\d{1,2}[./]\d{1,2}[./]\d{2,4}\b|\b\d\d:\d\d:\d\d\b", "<date>"),
+        (r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b", "<host>"),
+        (r"\b0x[0-9a-f]+\b", "<number>"),
+        (r"(['\"`“”‘’])(?:(?!\1).){1,200}?[\"'`“”‘’](?!\w)", "<value>"),
+        (r"\b(?=[a-z0-9_/-]*\d)(?=[a-z0-9_/-]*[a-z])[a-z0-9]+(?:[_/-][a-z0-9]+)*\b", "<id>"),
+        (r"\b(?:[A-Z]{3} )?[+-]?\d[\d.,]*(?: ?(?:USD|EUR|GBP|CHF|JPY|[€$£%]))?", "<number>"),
+    )
+)
+
+
+def normalise_message(text: str) -> str:
+    """The message with its variable parts replaced, so that two occurrences of one failure read the same.
+
+    >>> normalise_message("Order SO-1001 for jo@example.com: amount 1,250.00 EUR is over 'LIMIT-7' on 2026-03-06")
+    'Order <id> for <email>: amount <number> is over <value> on <date>'
+    """
+    for pattern, placeholder in _VARIABLE_PARTS:
+        text = pattern.sub(placeholder, text)
+    return " ".join(text.split())
+
+
+def fingerprint(class_: str, system: str, operation: str | None, code: str, message: str) -> str:
+    """Sixteen hex characters that are the same for the same failure, in any process and on any day.
+
+    `message` may be raw or normalised: normalising twice changes nothing.
+
+    >>> one = fingerprint("business", "erp", "create_order", "V1 302", "Material A-1 does not exist")
+    >>> one == fingerprint("business", "erp", "create_order", "V1 302", "Material B-27 does not exist"), len(one)
+    (True, 16)
+    """
+    parts = json.dumps([class_, system, operation or "", code, normalise_message(message)], ensure_ascii=False)
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+
+_TRACE = re.compile(r"\n|\s+at \w[\w.$]+\(|Traceback|\bClass\.\w|\s\(Caused by")
+_SENTENCE_LENGTH = 200
+
+
+def plain_sentence(verdict: Verdict, signature: Signature, system_label: str) -> str:
+    """One sentence for an operator: who, what kind of failure, and the system's own words where they can be read.
+
+    >>> verdict = Verdict("business", False, "tax", 0.97, "words.tax", ())
+    >>> plain_sentence(verdict, Signature("sap", "V1 099", "Ship-to has no tax registration in DE"), "ERP")
+    'ERP refused the tax data: Ship-to has no tax registration in DE.'
+    >>> plain_sentence(UNKNOWN, Signature("sap", "ZX 12"), "ERP")
+    'ERP failed in a way that is not recognised: code ZX 12.'
+    """
+    said = _TRACE.split(_first_sentence(signature.message.strip())[0], maxsplit=1)[0].strip(" .:;\n")
+    if len(said) > _SENTENCE_LENGTH:
+        said = f"{said[:_SENTENCE_LENGTH].rsplit(' ', 1)[0]} ..."
+    if " " not in said:
+        said = f"code {signature.code}" if signature.code else said
+    sentence = CATEGORIES[verdict.category].sentence
+    if verdict.category == "internal_error" and verdict.class_ == "technical":
+        sentence = "failed on a fault in the integration"
+    return f"{system_label} {sentence}: {said}." if said else f"{system_label} {sentence}."
+
+
+def classify_lines(lines: Iterable[str], rules: Rules) -> Iterator[str]:
+    """One JSON line for each JSON line in: its keys as they came, and the verdict's beside them.
+
+    A line that cannot be judged gives `{"error": "line 3: ..."}` and the rest goes on; blank lines are passed over.
+    """
+    remembered: dict[Signature, Verdict] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = _entry(line)
+            signature = _signature(entry)
+        except ValueError as fault:
+            yield json.dumps({"error": f"line {number}: {fault}"}, ensure_ascii=False)
+            continue
+        verdict = remembered.get(signature)
+        if verdict is None:
+            verdict = remembered[signature] = classify(signature, rules)
+        yield json.dumps({**entry, **verdict_fields(verdict)}, ensure_ascii=False)
+
+
+def verdict_fields(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as the public contract names its fields."""
+    fields = asdict(verdict)
+    return {"class": fields.pop("class_"), **fields, "facts": list(verdict.facts)}
+
+
+def _entry(line: str) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError as fault:
+        raise ValueError(f"not JSON ({fault.msg} at column {fault.colno})") from None
+    except RecursionError:
+        raise ValueError("not readable: nested too deeply") from None
+    if not isinstance(entry, dict):
+        raise ValueError(f"a JSON object is needed, found {type(entry).__name__}")
+    return entry
+
+
+def _signature(entry: Mapping[str, Any]) -> Signature:
+    """The signature in one entry. Raises ValueError saying which field is wrong and what it should be."""
+    texts = {name: _text(entry, name) for name in ("system", "code", "message", "operation", "exception")}
+    if not texts["code"] and not texts["message"] and not texts["exception"]:
+        raise ValueError("nothing to judge by; give at least one of code, message and exception")
+    status = entry.get("http_status")
+    if isinstance(status, str) and status.strip().isdigit():
+        status = int(status)
+    if status is not None and (isinstance(status, bool) or not isinstance(status, int)):
+        raise ValueError(f"http_status must be a whole number, found {status!r}")
+    return Signature(
+        system=texts["system"],
+        code=texts["code"],
+        message=texts["message"],
+        operation=texts["operation"] or None,
+        http_status=status,
+        exception=texts["exception"] or None,
+    )
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ValueError(f"{name} must be text, found {type(value).__name__}")
