@@ -112,8 +112,8 @@ class Ingest:
         raises StoreUnavailable (try again) or Unstorable (do not).
         """
         waiting = _Waiting(decoded)
-        self.counters.received(decoded, self.clock_ns())
         if not decoded.spans.num_rows:
+            self.counters.received(decoded, self.clock_ns())
             waiting.answer.set_result(waiting.receipt())
             return waiting.answer
         with self._changed:
@@ -123,6 +123,7 @@ class Ingest:
             self._queue.append(waiting)
             self._queued_spans += decoded.spans.num_rows
             self._queued_bytes += decoded.spans.nbytes
+            self.counters.received(decoded, self.clock_ns())
             self._changed.notify()
         return waiting.answer
 

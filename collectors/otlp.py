@@ -41,15 +41,17 @@ def decode_traces(
     """
     limits = limits or Limits()
     latest_ns = limits.latest_ns(received_ns)
-    if encoding is Encoding.PROTOBUF and len(body) >= COLUMNS_PAY_FROM_BYTES:
+    gathering = Gathering(source)
+    if encoding is Encoding.JSON:
+        walk_json(parse_json(body, "resourceSpans", "resource_spans"), gathering, limits, latest_ns)
+        return gathering.decoded(len(body))
+    # Parsed even where columns are read: it takes a twentieth of the time, and is stricter about what is malformed.
+    request = parse_lax(LaxTraces, body, "ExportTraceServiceRequest")
+    if len(body) >= COLUMNS_PAY_FROM_BYTES:
         table = ordinary(body, source, limits, latest_ns)
         if table is not None:
             return Decoded(table, source, body_bytes=len(body))
-    gathering = Gathering(source)
-    if encoding is Encoding.PROTOBUF:
-        walk_lax(parse_lax(LaxTraces, body, "ExportTraceServiceRequest"), gathering, limits, latest_ns)
-    else:
-        walk_json(parse_json(body, "resourceSpans", "resource_spans"), gathering, limits, latest_ns)
+    walk_lax(request, gathering, limits, latest_ns)
     return gathering.decoded(len(body))
 
 
