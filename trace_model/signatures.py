@@ -71,7 +71,7 @@ UNKNOWN = Verdict("unknown", False, "unknown", 0.0, "", ("nothing seen that a ru
 def classify(signature: Signature, rules: Rules) -> Verdict:
     """The verdict of `rules` on `signature`; class "unknown" when nothing in it is known."""
     speaking = rules.for_system(signature.system)
-    seen = _Seen.of(signature, rules.abbreviations)
+    seen = _Seen.of(signature, rules)
     for candidate in speaking.own:
         vote = _vote(candidate, seen)
         if vote is not None:
@@ -99,14 +99,14 @@ class _Seen:
     words: str
 
     @classmethod
-    def of(cls, signature: Signature, abbreviations: Mapping[str, str]) -> _Seen:
+    def of(cls, signature: Signature, rules: Rules) -> _Seen:
         code = signature.code.strip()
-        code_words = _words(_last_part(code), abbreviations)
+        code_words = _words(_last_part(code), rules)
         if signature.exception:
-            code_words = f"{code_words} {_words(_last_part(signature.exception), abbreviations)}".strip()
+            code_words = f"{code_words} {_words(_last_part(signature.exception), rules)}".strip()
         message = signature.message.strip()[:WORDS_READ]
         first, rest = _first_sentence(message)
-        headline = f"{code_words} | {_words(first, abbreviations)}"
+        headline = f"{code_words} | {_words(first, rules)}"
         thrown = signature.exception or code
         return cls(
             system=signature.system.casefold(),
@@ -117,7 +117,7 @@ class _Seen:
             status=_status(signature),
             code_words=code_words,
             headline=headline,
-            words=f"{headline} | {_words(rest, abbreviations)}" if rest else headline,
+            words=f"{headline} | {_words(rest, rules)}" if rest else headline,
         )
 
 
@@ -249,16 +249,18 @@ _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
 
-def _words(text: str, abbreviations: Mapping[str, str]) -> str:
+def _words(text: str, rules: Rules) -> str:
     """The words of a code or message: camelCase, SNAKE_CASE and kebab-case taken apart, abbreviations written out.
 
-    >>> _words("GRTR_QTY_PRICE_LEVEL_REQD", {"qty": "quantity", "reqd": "required", "grtr": "greater"})
-    'greater quantity price level required'
-    >>> _words("Can't read DuplicateInvoiceID", {})
-    'cant read duplicate invoice id'
+    >>> rules = Rules((), abbreviations={"qty": "quantity", "reqd": "required"}, names=("AvaTax",))
+    >>> _words("PRICE_LEVEL_QTY_REQD", rules), _words("Your AvaTax account can't read DuplicateInvoiceID", rules)
+    ('price level quantity required', 'your account cant read duplicate invoice id')
     """
-    plain = _CAMEL.sub(" ", _APOSTROPHE.sub("", _NOISE.sub(" ", text)))
-    return " ".join(abbreviations.get(word, word) for word in _NOT_WORD.split(plain.lower()) if word)
+    plain = _NOISE.sub(" ", text)
+    if rules.noise:
+        plain = rules.noise.sub(" ", plain)
+    plain = _CAMEL.sub(" ", _APOSTROPHE.sub("", plain))
+    return " ".join(rules.abbreviations.get(word, word) for word in _NOT_WORD.split(plain.lower()) if word)
 
 
 # What varies from one occurrence of a failure to the next, in the order it has to be looked for.

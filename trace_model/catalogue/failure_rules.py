@@ -10,7 +10,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
@@ -163,6 +163,7 @@ class RulePack(_Strict):
     layer: Layer
     provenance: str
     abbreviations: dict[str, str] = Field(default_factory=dict)
+    names: Strings = ()
     rules: tuple[FailureRule, ...]
 
     @model_validator(mode="before")
@@ -285,11 +286,18 @@ class Rules:
 
     rules: tuple[FailureRule, ...]
     abbreviations: Mapping[str, str] = field(default_factory=dict)
+    names: Strings = ()
     calibration: Calibration = field(default_factory=lambda: Calibration(provenance="none: raw vote share"))
 
     @cached_property
     def compiled(self) -> tuple[CompiledRule, ...]:
         return tuple(compiled(rule) for rule in self.rules)
+
+    @cached_property
+    def noise(self) -> re.Pattern[str] | None:
+        """The names of products that are taken out of a text before its words are read."""
+        longest_first = sorted(self.names, key=len, reverse=True)
+        return _any([rf"\b{re.escape(name)}\b" for name in longest_first])
 
     @cached_property
     def _by_system(self) -> dict[str, SystemRules]:
@@ -313,7 +321,7 @@ class Rules:
             systems = _globs(rule.when.system)
             return rule.layer in ("own", "system") and systems is not None and systems.match(name) is not None
 
-        return Rules(tuple(r for r in self.rules if not names_it(r)), self.abbreviations, self.calibration)
+        return replace(self, rules=tuple(rule for rule in self.rules if not names_it(rule)))
 
 
 def load_rules(paths: Sequence[Path] | None = None, own_rules: Sequence[FailureRule] = ()) -> Rules:
@@ -325,7 +333,8 @@ def load_rules(paths: Sequence[Path] | None = None, own_rules: Sequence[FailureR
     problems: list[str] = []
     rules = [rule.model_copy(update={"layer": "own"}) for rule in own_rules]
     abbreviations: dict[str, str] = {}
-    calibration: Calibration | None = None
+    names: list[str] = []
+    calibration = Calibration(provenance="none: raw vote share")
     for path in _pack_files(paths if paths is not None else [SHIPPED_PACKS]):
         if path.name == CALIBRATION_FILE:
             calibration = _read(path, Calibration, problems) or calibration
@@ -334,12 +343,11 @@ def load_rules(paths: Sequence[Path] | None = None, own_rules: Sequence[FailureR
         if pack is not None:
             rules.extend(pack.rules)
             abbreviations.update(pack.abbreviations)
+            names.extend(pack.names)
     problems.extend(_twice_named(rules))
     if problems:
         raise CatalogueError(problems)
-    if calibration is None:
-        return Rules(tuple(rules), abbreviations)
-    return Rules(tuple(rules), abbreviations, calibration)
+    return Rules(tuple(rules), abbreviations, tuple(names), calibration)
 
 
 def _pack_files(paths: Sequence[Path]) -> Iterator[Path]:
