@@ -166,7 +166,7 @@ def test_a_sender_that_has_gone_takes_nobody_with_it(ingest: Ingest, store: Memo
         await asyncio.sleep(0)
         for each in gone:
             each.cancel()
-        return await stays
+        return await asyncio.wait_for(stays, 5)
 
     assert asyncio.run(story()).kept_count == 7
 
