@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from ptars import HandlerPool
 
 from collectors.batch import Gathering, Limits
@@ -63,7 +64,7 @@ def request(seed: int = 1, spans: int = SPANS) -> ExportTraceServiceRequest:
                 else:
                     value.string_value = f"SO-{chance.randrange(10**6)}-value"
             if number % 10 == 0:
-                span.status.code, span.status.message = 2, "declined"
+                span.status.code, span.status.message = Status.STATUS_CODE_ERROR, "declined"
                 event = span.events.add(name="exception", time_unix_nano=now)
                 event.attributes.add(key="exception.message").value.string_value = 'said "no"\nat line 5'
     return message
