@@ -119,7 +119,7 @@ def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     if dev.exists():
         yield "dev", read_entries(dev)
     public = read_entries(PUBLIC)
-    for part in ("first", "check", "sample", "last", "third"):
+    for part in ("first", "check", "sample", "last", "third", "fourth"):
         yield f"public {part}", [entry for entry in public if entry["part"] == part]
 
 
@@ -180,7 +180,7 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=SHARED_DATA, help="directory of errors_dev.jsonl")
     parser.add_argument(
         "--misses",
-        choices=["dev", "first", "check", "sample", "last", "third"],
+        choices=["dev", "first", "check", "sample", "last", "third", "fourth"],
         help="list what was missed in one body",
     )
     parser.add_argument("--shipped", action="store_true", help="with --misses: with all packs, not blind")

@@ -43,7 +43,9 @@ class Principal:
         """Raises Refused, naming the right and the roles that have it, unless this principal has it."""
         if not self.may(right):
             having = ", ".join(role for role, rights in ROLES.items() if right in rights)
-            raise Refused(f"{self.name} has the role {self.role}, which may not {right.value}. Roles that may: {having}.")
+            raise Refused(
+                f"{self.name} has the role {self.role}, which may not {right.value}. Roles that may: {having}."
+            )
 
 
 LOCAL = Principal("local", "admin")

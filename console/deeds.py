@@ -46,7 +46,12 @@ class Deeds:
             raise UnknownThing(f"there is no exception group '{group_id}'")
         detail["before"] = known[0]
         return self._store.act(
-            actor=principal.name, deed=deed, subject_type="exception_group", subject_id=group_id, reason=why, detail=detail
+            actor=principal.name,
+            deed=deed,
+            subject_type="exception_group",
+            subject_id=group_id,
+            reason=why,
+            detail=detail,
         )
 
     def _particulars(self, deed: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -71,7 +76,9 @@ class Deeds:
                 return {"until": instant.isoformat()}
             case "reclassify":
                 if given.get("class") not in CLASSES:
-                    raise Refused(f"reclassify needs 'class', one of {', '.join(CLASSES)}; found {given.get('class')!r}")
+                    raise Refused(
+                        f"reclassify needs 'class', one of {', '.join(CLASSES)}; found {given.get('class')!r}"
+                    )
                 return {key: given.get(key) for key in ("class", "category")}
             case _:
                 return {}

@@ -23,7 +23,7 @@ class SettingsError(PermanentError):
 class Settings(BaseModel):
     """Where the data is, where to listen, who may come in. Frozen.
 
-    `ingest_tokens` are `token` or `source=token`; `logins` are `name:role:token`; both comma-separated in the environment.
+    `ingest_tokens` are `token` or `source:token`; `logins` are `name:role:token`; both comma-separated in the environment.
     `engine_urls` are `name=url`.
     """
 

@@ -24,7 +24,7 @@ HORIZON_DAYS = 20 * 366
 """How far `due_at` and `effective_start` look: a promise of twenty years is a fault in the catalogue."""
 
 
-class CalendarExhausted(PermanentError):  # noqa: N818 - the field's word; PermanentError already says it is one
+class CalendarExhausted(PermanentError):
     """A calendar cannot say what was asked of it: its holidays are unknown for that year, or it never opens
     within `HORIZON_DAYS`. A fault in the catalogue (or an instant that cannot be right): not retryable."""
 

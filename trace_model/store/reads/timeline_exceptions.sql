@@ -4,6 +4,5 @@ select f.exception_id, f.group_id, f.class, f.category, f.operation, f.system, f
     f.resolved_at_then as resolved_at, f.attempt_count, f.episode, f.state, f.sentence, f.error_code, f.http_status, f.message, f.confidence, f.rule, f.facts,
     f.owner_team, f.transient, f.outcome, replace(f.trace_id::varchar, '-', '') as trace_id, printf('%016x', f.span_id) as span_id
 from known_failures($as_of) f
-where f.object_key in (select object_key from timeline_members where lead_key = $lead_key and direction <> 'up')
-   or (f.object_key in (select object_key from timeline_members where lead_key = $lead_key and direction = 'up') and f.state = 'open')
+where f.object_key in (select object_key from timeline_members where lead_key = $lead_key)
 order by f.state = 'resolved', f.last_failed_at desc, f.exception_id

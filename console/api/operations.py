@@ -1,0 +1,89 @@
+"""Reads about the installation: promises, KPIs, completeness, dependencies, ingest, audit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+
+from console.api.asking import AsOf, Cursor, Limit, Reading
+from console.api.wire import instant, offset_of, page, plain
+
+router = APIRouter(tags=["operations"])
+Segment = Literal["all", "region", "product_line", "legal_entity", "tier"]
+Period = Literal["all", "day", "week", "month"]
+Days = Annotated[int, Query(ge=1, le=3660)]
+
+
+@router.get("/promises")
+def promises(r: Reading, at: AsOf, segment: Segment = "all", period: Period = "all", days: Days = 30) -> dict[str, Any]:
+    """Attainment, p50 and p95 (seconds) and counts of each promise by segment and period, for clocks of the last `days` days."""
+    rows = r.store.rows("promises", as_of=at, segment=segment, period=period, days=days)
+    return {"promises": plain(rows), "as_of": instant(at)}
+
+
+@router.get("/kpis")
+def kpis(r: Reading, at: AsOf, days: Days = 30) -> dict[str, Any]:
+    """The installation in a few numbers: timelines by state, promises broken, exceptions open, invoice latency by day."""
+    whole = {"region": None, "product_line": None, "legal_entity": None}
+    return {
+        "timelines": plain(r.store.rows("timeline_counts", as_of=at, **whole)),
+        "promises": plain(r.store.rows("promises", as_of=at, segment="all", period="all", days=days)),
+        "invoice_latency": plain(
+            r.store.rows("invoice_latency", as_of=at, days=days, start="order_accepted", stop="invoice_issued", **whole)
+        ),
+        "reporting_currency": r.store.catalogue.reporting_currency,
+        "as_of": instant(at),
+    }
+
+
+@router.get("/completeness")
+def completeness(r: Reading, at: AsOf, days: Days = 30) -> dict[str, Any]:
+    """Counts and amounts reaching each milestone, by day, legal entity and currency of the order."""
+    return {"completeness": plain(r.store.rows("completeness", as_of=at, days=days)), "as_of": instant(at)}
+
+
+@router.get("/dependencies")
+def dependencies(r: Reading, at: AsOf) -> dict[str, Any]:
+    """One row per system: state, calls and failures of the last hour, open exceptions and the money they hold up."""
+    return {"dependencies": plain(r.store.rows("dependencies", as_of=at)), "as_of": instant(at)}
+
+
+@router.get("/ingest")
+def ingest(r: Reading, at: AsOf) -> dict[str, Any]:
+    """What is kept, what was refused since the start, what is tied to nothing, and how each source keeps up."""
+    totals = r.store.rows("ingest_totals", as_of=at)[0]
+    counters = r.ingest_counters()
+    lag = r.store.lag()
+    stored = totals["spans_stored"]
+    sources = r.store.rows("ingest_sources", as_of=at)
+    return {
+        "spans_stored": stored,
+        "spans_duplicate": counters.get("spans_duplicate", 0),
+        "spans_refused": counters.get("spans_refused", 0),
+        "refused_by_reason": counters.get("refused_by_reason", {}),
+        "unstitched_share": round(totals["unstitched_count"] / stored, 6) if stored else 0.0,
+        "stitched": {key: totals[key] for key in ("by_id", "by_alias", "by_parent", "by_correlation")},
+        "projection": {"spans_behind": lag.spans, "behind_s": round(lag.oldest_unprojected_s, 3), "fault": lag.fault},
+        "sources": plain(sources),
+        "as_of": instant(at),
+    }
+
+
+@router.get("/audit")
+def audit(
+    r: Reading,
+    at: AsOf,
+    subject_type: str | None = None,
+    subject_id: str | None = None,
+    actor: str | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """What people did, latest first, hash-chained."""
+    offset = offset_of(cursor)
+    rows = r.store.rows(
+        "audit", as_of=at, subject_type=subject_type, subject_id=subject_id, actor=actor, limit=limit, offset=offset
+    )
+    shown = [{k: v for k, v in row.items() if k != "total_count"} for row in rows]
+    return page("actions", shown, offset, limit, at, rows[0]["total_count"] if rows else 0)

@@ -1,0 +1,214 @@
+"""Reads about objects and their timelines: search, one timeline, lists."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query
+
+from console.api.asking import AsOf, Cursor, Limit, Reading
+from console.api.wire import amount, instant, offset_of, page, plain, thing
+from console.resources import Resources
+from trace_model.errors import UnknownThing
+
+router = APIRouter(tags=["timelines"])
+
+STATES = ("on_track", "at_risk", "breached", "stuck", "completed", "cancelled")
+
+
+@router.get("/search")
+def search(r: Reading, at: AsOf, q: Annotated[str, Query(max_length=200)], limit: Limit = 20) -> dict[str, Any]:
+    """Objects whose id, id in another system or customer matches `q`, each with a lead object of its timeline."""
+    rows = r.store.rows("search", q=q, limit=limit, as_of=at)
+    return {
+        "matches": [
+            {
+                "type": row["object_type"],
+                "id": row["object_id"],
+                "matched": row["matched"],
+                "lead": thing(row["lead_type"], row["lead_id"]),
+                "lead_count": row["lead_count"],
+            }
+            for row in rows
+        ],
+        "as_of": instant(at),
+    }
+
+
+@router.get("/timelines/{type}/{id:path}")
+def timeline(r: Reading, at: AsOf, type: str, id: str) -> dict[str, Any]:
+    """One timeline, by its lead object; an object that stands in exactly one timeline answers with that."""
+    found = r.store.rows("timeline", type=type, id=id, as_of=at)
+    if not found:
+        leads = [
+            (m["lead_type"], m["lead_id"], m["lead_count"])
+            for m in r.store.rows("search", q=id, limit=50, as_of=at)
+            if m["object_type"] == type and m["object_id"] == id and m["lead_id"]
+        ]
+        if len(leads) == 1 and leads[0][2] == 1:
+            found = r.store.rows("timeline", type=leads[0][0], id=leads[0][1], as_of=at)
+        if not found and leads:
+            raise UnknownThing(
+                f"{type} '{id}' leads no timeline; it stands in {leads[0][2]}, one of them {leads[0][0]} '{leads[0][1]}'"
+            )
+        if not found:
+            raise UnknownThing(f"no {type} '{id}' is known as of {instant(at)}")
+    return timeline_as_dict(r, found[0], at)
+
+
+def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """A row of `timeline` with everything that belongs to it, in the contract's shape."""
+
+    def ask(question: str) -> list[dict[str, Any]]:
+        return r.store.rows(question, lead_key=t["lead_key"], as_of=at)
+
+    following = ask("next_milestone")
+    return {
+        "lead": thing(t["lead_type"], t["lead_id"]),
+        "state": t["state"],
+        "amount": amount(t["amount"]),
+        "currency": t["currency"],
+        "reporting_amount": amount(t["reporting_amount"]),
+        "reporting_currency": t["reporting_currency"],
+        "quantity": amount(t["quantity"]),
+        "customer": t["customer_name"] or t["customer_id"],
+        "segments": {key: t[key] for key in ("region", "product_line", "legal_entity", "tier", "workflow")},
+        "objects": [
+            {
+                "type": o["object_type"],
+                "id": o["object_id"],
+                "system": o["system"],
+                "share": round(o["share"], 6),
+                "amount": amount(o["amount"]),
+                "currency": o["currency"],
+                "shared_by": o["shared_by"],
+            }
+            for o in ask("timeline_objects")
+        ],
+        "links": [
+            {
+                "from": thing(k["from_type"], k["from_id"]),
+                "to": thing(k["to_type"], k["to_id"]),
+                "kind": k["kind"],
+                "source": k["source"],
+                "confidence": float(k["confidence"]),
+                "amount": amount(k["amount"]),
+                "quantity": amount(k["quantity"]),
+                "first_seen_at": instant(k["seen_at"]),
+            }
+            for k in ask("timeline_links")
+        ],
+        "milestones": [
+            {
+                "name": m["milestone"],
+                "reached_at": instant(m["reached_at"]),
+                "object": thing(m["object_type"], m["object_id"]),
+                "system": m["system"],
+                "coverage": {
+                    "state": m["coverage"],
+                    "quantity": amount(m["covered_quantity"]),
+                    "amount": amount(m["covered_amount"]),
+                },
+                "undone_at": instant(m["undone_at"]),
+            }
+            for m in ask("timeline_milestones")
+            if m["reached_at"] is not None
+        ],
+        "clocks": [
+            plain({k: c[k] for k in ("promise", "started_at", "at_risk_at", "due_at", "stopped_at", "state")})
+            for c in ask("timeline_clocks")
+        ],
+        "exceptions": [exception_as_dict(e) for e in ask("timeline_exceptions")],
+        "next": {
+            "milestone": following[0]["milestone"],
+            "due_at": instant(following[0]["due_at"]),
+            "owner_team": following[0]["owner_team"],
+            "system": following[0]["system"],
+        }
+        if following
+        else None,
+        "warnings": plain(ask("timeline_warnings")),
+        "as_of": instant(at),
+    }
+
+
+def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
+    """A row of `exceptions` or `timeline_exceptions` in the contract's shape."""
+    shape: dict[str, Any] = {
+        "exception_id": e["exception_id"],
+        "group_id": e["group_id"],
+        "class": e["class"],
+        "category": e["category"],
+        "transient": e["transient"],
+        "confidence": e["confidence"],
+        "rule": e["rule"],
+        "facts": json.loads(e["facts"]),
+        "sentence": e["sentence"],
+        "operation": e["operation"],
+        "system": e["system"],
+        "object": thing(e["object_type"], e["object_id"]),
+        "error_code": e["error_code"],
+        "http_status": e["http_status"],
+        "message": e["message"],
+        "first_failed_at": instant(e.get("first_failed_at") or e.get("opened_at")),
+        "last_failed_at": instant(e["last_failed_at"]),
+        "resolved_at": instant(e.get("resolved_at_then") or e.get("resolved_at")),
+        "attempt_count": e["attempt_count"],
+        "episode": e["episode"],
+        "state": e["state"],
+        "owner_team": e["owner_team"],
+        "trace_id": e["trace_id"],
+        "span_id": e["span_id"],
+    }
+    if "lead_id" in e:
+        shape |= {"lead": thing(e["lead_type"], e["lead_id"]), "blocked_amount": amount(e["blocked_amount"])}
+    return shape
+
+
+@router.get("/timelines")
+def timelines(
+    r: Reading,
+    at: AsOf,
+    state: Annotated[str | None, Query(description="one or several, comma-separated")] = None,
+    promise: str | None = None,
+    region: str | None = None,
+    product_line: str | None = None,
+    legal_entity: str | None = None,
+    milestone: str | None = None,
+    min_amount: Annotated[Decimal | None, Query(ge=0)] = None,
+    q: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """Timelines that match, most urgent first. `min_amount` is in reporting currency."""
+    states = [s.strip() for s in state.split(",") if s.strip()] if state else None
+    for s in states or []:
+        if s not in STATES:
+            raise HTTPException(422, f"state: '{s}' is none of {', '.join(STATES)}")
+    offset = offset_of(cursor)
+    rows = r.store.rows(
+        "timelines", as_of=at, states=states, promise=promise, region=region, product_line=product_line,
+        legal_entity=legal_entity, milestone=milestone, min_amount=min_amount, q=q, with_exception=None, limit=limit, offset=offset,
+    )  # fmt: skip
+    shown = [
+        {
+            "lead": thing(t["lead_type"], t["lead_id"]),
+            "state": t["state"],
+            "amount": t["amount"],
+            "currency": t["currency"],
+            "reporting_amount": t["reporting_amount"],
+            "customer": t["customer_name"] or t["customer_id"],
+            "segments": {key: t[key] for key in ("region", "product_line", "legal_entity", "tier", "workflow")},
+            "milestone": t["milestone"],
+            "promise": t["promise"],
+            "due_at": t["due_at"],
+            "started_at": t["started_at"],
+            "last_progress_at": t["last_progress_at"],
+            "open_exception_count": t["open_exception_count"],
+        }
+        for t in rows
+    ]
+    return page("timelines", shown, offset, limit, at, rows[0]["total_count"] if rows else 0)

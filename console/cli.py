@@ -1,0 +1,192 @@
+"""The `cashtrail` command: every door that is not HTTP. Errors are one clear line on standard error, never a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from console import settings as configuration
+from trace_model.catalogue import loader
+from trace_model.errors import CashtrailError, CatalogueError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Quote-to-cash, watched."
+)
+out = Console()
+err = Console(stderr=True, highlight=False)
+
+Database = Annotated[Path | None, typer.Option(help="The DuckDB file; made if it is not there.")]
+CatalogueFile = Annotated[str | None, typer.Option("--catalogue", help="The catalogue YAML; default the shipped one.")]
+
+
+@app.command()
+def serve(
+    database: Database = None,
+    catalogue: CatalogueFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of console, OTLP/HTTP door and API.")] = None,
+    grpc_port: Annotated[int | None, typer.Option(help="Port of the OTLP/gRPC door; 0 for none.")] = None,
+    headless: Annotated[bool, typer.Option(help="Doors and API only, no screen.")] = False,
+) -> None:
+    """Run the console, the doors and the API until stopped."""
+    from console.server import serve as run
+
+    given = configuration.read(database=database, catalogue=catalogue, host=host, port=port, grpc_port=grpc_port)
+    err.print(
+        f"Cashtrail {given.url}   OTLP/HTTP {given.url}/v1/traces   OTLP/gRPC {given.host}:{given.grpc_port}   data {given.database}"
+    )
+    with _bar() as progress:
+        run(given, screen=not headless, on_progress=progress)
+
+
+@app.command()
+def load(
+    files: Annotated[list[Path], typer.Argument(help="OTLP JSON lines or protobuf, or an object-centric log.")],
+    database: Database = None,
+    catalogue: CatalogueFile = None,
+) -> None:
+    """Keep the spans of files; a bad line is reported and never stops the rest. Exit 1 if any was bad."""
+    from collectors.files import load as load_files
+    from collectors.ingest import Ingest
+
+    store = _store(database, catalogue)
+    ingest = Ingest(store)
+    try:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            console=err,
+        ) as bar:
+            task = bar.add_task("loading", total=1.0)
+            report = load_files(
+                files, ingest, lambda done, total: bar.update(task, completed=done, total=max(total, 1))
+            )
+            step = bar.add_task("deriving", total=None)
+            ingest.close()
+            store.project()
+            bar.update(step, total=1, completed=1)
+    finally:
+        store.close()
+    for problem in report.problems:
+        err.print(problem, soft_wrap=True, markup=False)
+    out.print(
+        f"{report.spans_stored:,} spans stored, {report.spans_duplicate:,} known already, {report.spans_refused:,} refused, {len(report.problems):,} problems.",
+        highlight=False,
+    )
+    if report.problems or report.spans_refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def check(catalogue: Annotated[str, typer.Argument(help="A catalogue YAML.")]) -> None:
+    """Name every problem of a catalogue with file and line; exit 1 if there is any."""
+    from trace_model.store.catalogue_tables import fingerprint
+
+    found = loader.load(catalogue)
+    out.print(
+        f"{catalogue}: no problems. {len(found.systems)} systems, {len(found.object_types)} object types, {len(found.milestones)} milestones, "
+        f"{len(found.promises)} promises. Fingerprint {fingerprint(found)}.", highlight=False,
+    )  # fmt: skip
+
+
+@app.command()
+def rebuild(database: Database = None, catalogue: CatalogueFile = None) -> None:
+    """Derive everything again from the kept spans; readers see the old rows or the new."""
+    store = _store(database, catalogue)
+    try:
+        with _bar() as progress:
+            spans = store.rebuild(progress)
+    finally:
+        store.close()
+    out.print(f"Derived again from {spans:,} spans.", highlight=False)
+
+
+@app.command()
+def classify(
+    file: Annotated[str, typer.Argument(help="JSON lines of failures; '-' is standard input.")],
+    catalogue: CatalogueFile = None,
+) -> None:
+    """One verdict per line: class, category, whether it may heal by itself, confidence, and the facts."""
+    from trace_model.catalogue.failure_rules import load_rules
+    from trace_model.signatures import classify_lines
+
+    given = loader.load(catalogue).failure_rules
+    rules = load_rules(None if given.packs == "shipped" else [Path(p) for p in given.packs], given.rules)
+    with sys.stdin if file == "-" else _opened(Path(file)) as lines:
+        for verdict in classify_lines(lines, rules):
+            sys.stdout.write(verdict + "\n")
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the console.")] = 8501,
+    days: Annotated[int, typer.Option(help="Days of history to play in first.")] = 30,
+    directory: Annotated[Path, typer.Option(help="Where the demo keeps its data; emptied at each start.")] = Path(
+        "demo-data"
+    ),
+    seed: Annotated[int, typer.Option(help="The same seed plays the same orders.")] = 7,
+) -> None:
+    """Start the simulated estate and the console, and watch orders move."""
+    from console.demo import run
+
+    raise typer.Exit(run(port=port, days=days, directory=directory, seed=seed))
+
+
+def main() -> None:
+    """The entry point: one line per error, exit code 1 for a fault, 2 for a wrong call."""
+    try:
+        app()
+    except CatalogueError as fault:
+        for problem in fault.problems:
+            err.print(problem, soft_wrap=True, markup=False)
+        sys.exit(1)
+    except CashtrailError as fault:
+        err.print(str(fault), soft_wrap=True, markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _store(database: Path | None, catalogue: str | None) -> Any:
+    from trace_model.store import Store
+    from trace_model.store.store import utc_now
+
+    given = configuration.read(database=database, catalogue=catalogue)
+    with _bar() as progress:
+        return Store(given.database, loader.load(given.catalogue), clock=utc_now, on_progress=progress)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        return path.open(encoding="utf-8")
+    except OSError as fault:
+        raise CashtrailError(f"{path}: cannot be read: {fault.strerror}") from None
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    """A progress callback that draws a bar on standard error once there is something to tell."""
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True
+    ) as bar:
+        tasks: list[Any] = []
+
+        def told(what: str, share: float) -> None:
+            if not tasks:
+                tasks.append(bar.add_task(what, total=1.0))
+            bar.update(tasks[0], description=f"deriving: {what}", completed=share)
+
+        yield told
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A story test per scenario: played by the estate, in by real OTLP, out by the API, judged by the estate's own truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sample_data.rehearsal import run_scenario
+from sample_data.scenarios import SCENARIOS
+
+pytestmark = pytest.mark.slow
+
+STATES = {
+    "completed": {"completed"},
+    "cancelled": {"cancelled"},
+    # what stands still is one of these, by how long it has stood
+    "in_progress": {"on_track", "at_risk", "breached", "stuck"},
+    "failed": {"on_track", "at_risk", "breached", "stuck"},
+    "stopped": {"on_track", "at_risk", "breached", "stuck"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_the_api_tells_what_truly_happened(name: str, listening: Callable[..., Any]) -> None:
+    here = listening()
+    with run_scenario(name, seed=11, endpoint=f"{here.url}/v1/traces", count=2) as played:
+        orders = [line for line in played.truth.lines() if line["kind"] == "order" and line["order"]]
+        assert orders, "the scenario had no order: nothing would be judged"
+        for truth in orders:
+            told = here.get(f"/timelines/order/{truth['order']}")
+            assert told["state"] in STATES[truth["state"]], (truth["state"], told["state"])
+            assert _things(told["objects"]) == _things(truth["objects"]) - _customers(truth)
+            assert _milestones(told["milestones"]) == _milestones(truth["milestones"])
+            assert _failures(told["exceptions"], "state") == _failures(truth["failures"], "open")
+            assert _links(told["links"]) >= _own_links(truth)
+
+
+@pytest.mark.parametrize("name", ["invalid_tax_registration", "stopped_flow", "payment_over_invoices", "cross_border_routing"])
+def test_any_number_a_human_quotes_finds_the_order(name: str, listening: Callable[..., Any]) -> None:
+    here = listening()
+    with run_scenario(name, seed=5, endpoint=f"{here.url}/v1/traces") as played:
+        for truth in (line for line in played.truth.lines() if line["kind"] == "order" and line["order"]):
+            numbers = [o["id"] for o in truth["objects"] if o["type"] != "customer"] + [a["alias"] for a in truth["aliases"]]
+            for number in numbers:
+                matches = here.get("/search", q=number)["matches"]
+                assert matches, f"{number} was not found"
+                assert matches[0]["lead"], f"{number} leads nowhere"
+
+
+def _things(objects: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(o["type"], o["id"]) for o in objects}
+
+
+def _customers(truth: dict[str, Any]) -> set[tuple[str, str]]:
+    return {thing for thing in _things(truth["objects"]) if thing[0] == "customer"}
+
+
+def _milestones(rows: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {(m["name"], m["object"]["type"], m["object"]["id"]) for m in rows}
+
+
+def _failures(rows: list[dict[str, Any]], key: str) -> set[tuple[str, str, bool]]:
+    return {(f["operation"], f["object"]["id"], f[key] in (True, "open")) for f in rows}
+
+
+def _links(rows: list[dict[str, Any]]) -> set[tuple[str, str, str, str]]:
+    return {(k["from"]["type"], k["from"]["id"], k["to"]["type"], k["to"]["id"]) for k in rows}
+
+
+def _own_links(truth: dict[str, Any]) -> set[tuple[str, str, str, str]]:
+    """The links between objects of this order's own timeline."""
+    mine = _things(truth["objects"])
+    return {k for k in _links(truth["links"]) if (k[0], k[1]) in mine and (k[2], k[3]) in mine}
