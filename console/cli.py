@@ -53,6 +53,7 @@ def load(
     catalogue: CatalogueFile = None,
 ) -> None:
     """Keep the spans of files; a bad line is reported and never stops the rest. Exit 1 if any was bad."""
+    from collectors.files import Progress as FileProgress
     from collectors.files import load as load_files
     from collectors.ingest import Ingest
 
@@ -60,29 +61,33 @@ def load(
     ingest = Ingest(store)
     try:
         with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(),
             console=err,
-        ) as bar:
-            task = bar.add_task("loading", total=1.0)
-            report = load_files(
-                files, ingest, lambda done, total: bar.update(task, completed=done, total=max(total, 1))
-            )
-            step = bar.add_task("deriving", total=None)
+        ) as bar:  # fmt: skip
+            tasks: dict[Path, Any] = {}
+
+            def read_on(at: FileProgress) -> None:
+                if at.path not in tasks:
+                    tasks[at.path] = bar.add_task(at.path.name, total=max(at.total_bytes, 1))
+                bar.update(tasks[at.path], completed=at.done_bytes)
+
+            report = load_files(files, ingest, read_on)
             ingest.close()
+            deriving = bar.add_task("deriving", total=1)
             store.project()
-            bar.update(step, total=1, completed=1)
+            bar.update(deriving, completed=1)
+        spans = store.recorded_seq
     finally:
         store.close()
-    for problem in report.problems:
-        err.print(problem, soft_wrap=True, markup=False)
+    for fault in report.faults:
+        err.print(str(fault), soft_wrap=True, markup=False)
+    for reason, count in report.refused.items():
+        err.print(f"refused {count:,}: {reason}", soft_wrap=True, markup=False)
     out.print(
-        f"{report.spans_stored:,} spans stored, {report.spans_duplicate:,} known already, {report.spans_refused:,} refused, {len(report.problems):,} problems.",
-        highlight=False,
-    )
-    if report.problems or report.spans_refused:
+        f"{report.kept_count:,} spans kept ({spans:,} in all, known ones counted once), {report.refused_count:,} refused, "
+        f"{report.fault_count:,} faults.", highlight=False,
+    )  # fmt: skip
+    if report.fault_count or report.refused_count:
         raise typer.Exit(1)
 
 
