@@ -98,7 +98,8 @@ def check(catalogue: Annotated[str, typer.Argument(help="A catalogue YAML.")]) -
 
     found = loader.load(catalogue)
     out.print(
-        f"{catalogue}: no problems. {len(found.systems)} systems, {len(found.object_types)} object types, {len(found.milestones)} milestones, "
+        f"{catalogue}: no problems. {len(found.systems)} systems, {len(found.object_types)} object types, "
+        f"{len(found.milestones)} milestones, "
         f"{len(found.promises)} promises. Fingerprint {fingerprint(found)}.", highlight=False,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib.resources import files
 from io import StringIO
@@ -41,6 +42,11 @@ def load(path: Path | str | None = None) -> Catalogue:
     if problems:
         raise CatalogueError(problems)
     return catalogue
+
+
+def json_schema() -> str:
+    """The JSON Schema of a catalogue as text, for editors; shipped beside the catalogue as `catalogue.schema.json`."""
+    return json.dumps(Catalogue.model_json_schema(by_alias=True), indent=1, sort_keys=True) + "\n"
 
 
 def _read(path: Path | str | None) -> tuple[str, str]:
