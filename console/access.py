@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trace_model.errors import Refused
+from trace_model.errors import Forbidden
 
 
 class Right(StrEnum):
@@ -40,10 +40,10 @@ class Principal:
         return right in ROLES[self.role]
 
     def require(self, right: Right) -> None:
-        """Raises Refused, naming the right and the roles that have it, unless this principal has it."""
+        """Raises Forbidden, naming the right and the roles that have it, unless this principal has it."""
         if not self.may(right):
             having = ", ".join(role for role, rights in ROLES.items() if right in rights)
-            raise Refused(
+            raise Forbidden(
                 f"{self.name} has the role {self.role}, which may not {right.value}. Roles that may: {having}."
             )
 

@@ -63,7 +63,9 @@ def listening(tmp_path: Path) -> Iterator[Callable[..., Listening]]:
     def start(**given: Any) -> Listening:
         settings = read({}, **({"database": tmp_path / "cashtrail.duckdb", "port": 0, "grpc_port": 0} | given))
         house = House.open(settings)
-        config = uvicorn.Config(application(house, screen=False), port=0, log_level="warning", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            application(house, screen=False), port=0, log_level="warning", timeout_graceful_shutdown=2
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -93,7 +95,9 @@ CHROMIUM_FLAGS = (
 
 def chromium_path() -> str | None:
     """Debian's Chromium or another on the PATH; None where there is none."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(
+        (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+    )
 
 
 @pytest.fixture(scope="session")

@@ -41,3 +41,7 @@ class UnknownThing(PermanentError):
 
 class Refused(PermanentError):
     """A deed that the rules do not allow now; the text says why and what would allow it."""
+
+
+class Forbidden(Refused):
+    """A deed that this principal may not do, whoever else may."""

@@ -40,7 +40,10 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice(tmp_path: Path)
                 try:
                     # sent twice on purpose: a resend after a lost answer must count once
                     for _twice in range(2):
-                        if client.post(f"{served.url}/v1/traces", content=body, headers=HEADERS).status_code == 200 and not _twice:
+                        if (
+                            client.post(f"{served.url}/v1/traces", content=body, headers=HEADERS).status_code == 200
+                            and not _twice
+                        ):
                             acknowledged += SPANS
                 except httpx.TransportError:
                     time.sleep(0.01)

@@ -37,12 +37,16 @@ def test_the_api_tells_what_truly_happened(name: str, listening: Callable[..., A
             assert _links(told["links"]) >= _own_links(truth)
 
 
-@pytest.mark.parametrize("name", ["invalid_tax_registration", "stopped_flow", "payment_over_invoices", "cross_border_routing"])
+@pytest.mark.parametrize(
+    "name", ["invalid_tax_registration", "stopped_flow", "payment_over_invoices", "cross_border_routing"]
+)
 def test_any_number_a_human_quotes_finds_the_order(name: str, listening: Callable[..., Any]) -> None:
     here = listening()
     with run_scenario(name, seed=5, endpoint=f"{here.url}/v1/traces") as played:
         for truth in (line for line in played.truth.lines() if line["kind"] == "order" and line["order"]):
-            numbers = [o["id"] for o in truth["objects"] if o["type"] != "customer"] + [a["alias"] for a in truth["aliases"]]
+            numbers = [o["id"] for o in truth["objects"] if o["type"] != "customer"] + [
+                a["alias"] for a in truth["aliases"]
+            ]
             for number in numbers:
                 matches = here.get("/search", q=number)["matches"]
                 assert matches, f"{number} was not found"

@@ -1,0 +1,184 @@
+"""The HTTP API keeps the contract: shapes, errors as problem details, as_of, paging, rights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.otlp import Otlp
+
+T0 = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def told(listening: Callable[..., Any]) -> Any:
+    """A house that has seen SO-1001: accepted quote, submitted order, and an ERP that refuses it."""
+    here = listening()
+    story = Otlp(here.url)
+    money = {"q2c.amount": "1250.50", "q2c.currency": "EUR"}
+    story.span("crm.accept_quote", T0, {"q2c.quote.id": "Q-1", "q2c.operation": "crm.accept_quote", **money})
+    story.span(
+        "crm.submit_order", T0 + timedelta(minutes=5),
+        {"q2c.order.id": "SO-1001", "q2c.order.quote.id": "Q-1", "q2c.operation": "crm.submit_order", "q2c.region": "EMEA",
+         "q2c.product_line": "hardware", "q2c.legal_entity": "DE01", "q2c.customer.name": "Müller & Söhne", **money},
+    )  # fmt: skip
+    story.span(
+        "erp.create_order", T0 + timedelta(minutes=6), {"q2c.order.id": "SO-1001", "q2c.operation": "erp.create_order", "peer.service": "erp-de", "q2c.error.code": "VP 201"},
+        error="Customer 1234 has no tax registration number in DE",
+    )  # fmt: skip
+    story.send()
+    return here
+
+
+def test_an_order_is_found_and_told_in_the_contracts_shape(told: Any) -> None:
+    found = told.get("/search", q="so-1001")
+    assert found["matches"][0] | {"matched": "", "lead_count": 1} == {
+        "type": "order", "id": "SO-1001", "matched": "", "lead": {"type": "order", "id": "SO-1001"}, "lead_count": 1,
+    }  # fmt: skip
+    timeline = told.get("/timelines/order/SO-1001", as_of=(T0 + timedelta(minutes=30)).isoformat())
+    assert timeline["lead"] == {"type": "order", "id": "SO-1001"}
+    assert (timeline["state"], timeline["amount"], timeline["currency"]) == ("on_track", "1250.50", "EUR")
+    assert timeline["customer"] == "Müller & Söhne"
+    assert timeline["segments"]["region"] == "EMEA"
+    assert {(o["type"], o["id"]) for o in timeline["objects"]} == {("order", "SO-1001"), ("quote", "Q-1")}
+    link = timeline["links"][0]
+    assert (link["from"], link["to"], link["source"], link["confidence"]) == (
+        {"type": "order", "id": "SO-1001"}, {"type": "quote", "id": "Q-1"}, "explicit", 1.0,
+    )  # fmt: skip
+    assert [m["name"] for m in timeline["milestones"]] == ["quote_accepted", "order_submitted"]
+    clocks = {c["promise"]: c for c in timeline["clocks"]}
+    assert clocks["order_submission"]["state"] == "met"
+    assert clocks["order_acceptance"] | {"at_risk_at": ""} == {
+        "promise": "order_acceptance", "started_at": "2026-03-02T09:05:00.100000Z", "at_risk_at": "",
+        "due_at": "2026-03-02T11:05:00.100000Z", "stopped_at": None, "state": "running",
+    }  # fmt: skip
+    exception = timeline["exceptions"][0]
+    assert (exception["class"], exception["category"], exception["operation"], exception["system"]) == (
+        "business",
+        "tax",
+        "erp.create_order",
+        "erp-de",
+    )
+    assert (exception["object"], exception["attempt_count"], exception["state"]) == (
+        {"type": "order", "id": "SO-1001"},
+        1,
+        "open",
+    )
+    assert timeline["next"]["milestone"] == "order_accepted"
+    assert timeline["as_of"] == "2026-03-02T09:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "state"),
+    [(3, "missing"), (30, "on_track"), (96, "at_risk"), (126, "breached")],
+    ids=["before", "early", "late", "too late"],
+)
+def test_the_state_is_that_of_the_instant_asked_for(told: Any, minutes: int, state: str) -> None:
+    rows = told.get("/timelines", as_of=(T0 + timedelta(minutes=minutes)).isoformat(), q="SO-1001")["timelines"]
+    if state == "missing":
+        assert all(row["open_exception_count"] == 0 for row in rows)
+    else:
+        assert [row["state"] for row in rows] == [state]
+
+
+def test_exceptions_and_their_groups_are_listed_with_money_and_owner(told: Any) -> None:
+    page = told.get("/exceptions", state="open", **{"class": "business"})
+    assert page["total"] == 1
+    exception = page["exceptions"][0]
+    assert (exception["blocked_amount"], exception["owner_team"]) == ("1250.50", "finance_operations")
+    group = told.get("/exception-groups")["groups"][0]
+    assert (group["group_id"], group["open_count"], group["order_count"]) == (exception["group_id"], 1, 1)
+    assert told.get("/exceptions", **{"class": "dependency"})["exceptions"] == []
+
+
+def test_a_deed_needs_a_reason_and_stands_in_the_audit(told: Any) -> None:
+    group_id = told.get("/exception-groups")["groups"][0]["group_id"]
+    refused = told.post(f"/exception-groups/{group_id}/acknowledge", {"reason": "  "})
+    assert refused.status_code == 409
+    assert "a reason is needed" in refused.json()["detail"]
+    done = told.post(
+        f"/exception-groups/{group_id}/reclassify",
+        {"reason": "the master data is ours", "class": "technical", "category": "auth_config"},
+    )
+    assert done.status_code == 200, done.text
+    assert told.get("/exception-groups")["groups"][0]["class"] == "technical"
+    actions = told.get("/audit", subject_id=group_id)["actions"]
+    assert [(a["deed"], a["actor"], a["reason"]) for a in actions] == [
+        ("reclassify", "local", "the master data is ours")
+    ]
+    assert told.house.store.first_broken_action() is None
+    unknown = told.post("/exception-groups/0000/acknowledge", {"reason": "x"})
+    assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_lists_page_by_cursor_to_the_end(told: Any) -> None:
+    story = Otlp(told.url)
+    for number in range(25):
+        story.span("crm.submit_order", T0, {"q2c.order.id": f"SO-2{number:03}", "q2c.operation": "crm.submit_order"})
+    story.send()
+    seen, cursor = [], None
+    while True:
+        page = told.get("/timelines", limit=10, **({"cursor": cursor} if cursor else {}))
+        seen += [row["lead"]["id"] for row in page["timelines"]]
+        if not (cursor := page["next_cursor"]):
+            break
+    assert len(seen) == len(set(seen)) == page["total"] == 26
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/api/v1/timelines/order/SO-9999", 404, "no order 'SO-9999' is known"),
+        ("/api/v1/timelines?limit=0", 422, "greater than or equal to 1"),
+        ("/api/v1/timelines?state=lost", 422, "'lost' is none of on_track"),
+        ("/api/v1/timelines?cursor=xyz", 409, "is no cursor of this API"),
+        ("/api/v1/search?q=a&as_of=yesterday", 422, "as_of"),
+        ("/api/v1/search?q=a&as_of=2026-03-01T10:00:00", 422, "timezone"),
+        ("/api/v1/nothing", 404, "Not Found"),
+        ("/api/v2/search", 404, "the API is /api/v1"),
+        ("/v1/nothing", 404, "/v1/nothing"),
+    ],
+)
+def test_errors_are_problem_details_that_name_the_thing(told: Any, path: str, status: int, said: str) -> None:
+    answer = httpx.get(told.url + path)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert said in answer.text
+
+
+def test_every_kept_span_is_counted_and_tied_or_said_to_be_untied(told: Any) -> None:
+    story = Otlp(told.url)
+    story.span("GET /health", T0, {"http.request.method": "GET"})
+    story.send()
+    ingest = told.get("/ingest")
+    assert ingest["spans_stored"] == 4
+    assert ingest["unstitched_share"] == 0.25
+    assert ingest["sources"][0]["source"] == "otlp_http"
+
+
+def test_health_and_metrics_answer(told: Any) -> None:
+    assert httpx.get(told.url + "/healthz").text == "ok\n"
+    assert httpx.get(told.url + "/readyz").json()["projection"] == "ok"
+    assert "cashtrail_spans_stored 3.0" in httpx.get(told.url + "/metrics").text
+    assert httpx.post(told.url + "/healthz").status_code == 405
+
+
+def test_a_login_bounds_what_a_token_may_do(listening: Callable[..., Any]) -> None:
+    here = listening(logins=("ana:analyst:t1", "vi:viewer:t2"), ingest_tokens=("s3",))
+    assert httpx.get(here.url + "/api/v1/kpis").status_code == 401
+    assert httpx.get(here.url + "/api/v1/kpis", headers={"authorization": "Bearer t2"}).status_code == 200
+    refused = httpx.post(
+        here.url + "/api/v1/replay-plans",
+        json={"exception_ids": ["x"], "reason": "y"},
+        headers={"authorization": "Bearer t1"},
+    )
+    assert refused.status_code == 403
+    assert "may not replay" in refused.json()["detail"]
+    assert (
+        httpx.post(here.url + "/v1/traces", content=b"{}", headers={"content-type": "application/json"}).status_code
+        == 401
+    )
