@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +27,7 @@ class Clock:
         self._running_since: float | None = None  # monotonic; None: time stands still between jumps
         self._holds = 0
         self.live = False
+        self.when_live: list[Callable[[], None]] = []
 
     def loop_time(self) -> float:
         if self._running_since is None:
@@ -55,11 +56,13 @@ class Clock:
                 self._running_since = None
 
     def go_live(self) -> None:
-        """From here on the estate's time is the world's. Time never goes back."""
+        """From here on the estate's time is the world's; `when_live` is called. Time never goes back."""
         if not self.live:
             self.live = True
             self._loop_s = max(self.loop_time(), self._behind_s() + self._loop_s)
             self._running_since = time.monotonic()
+            for tell in self.when_live:
+                tell()
 
     def running(self) -> bool:
         return self._running_since is not None

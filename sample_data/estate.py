@@ -115,7 +115,7 @@ class Estate:
         self.customers = customers(seed)
         self.backfill_timing = backfill_timing or Timing()
         self.live_timing = live_timing or Timing(timeout_s=2.0, schedule_s=(20.0, 45.0))
-        self.systems = self._build_systems()
+        self.systems = self._build_systems(first_number)
         self.books = Books(self.systems)
         self._wire = Wire(clock, {name: system.app() for name, system in self.systems.items()})
         self._client = httpx.AsyncClient(transport=self._wire, trust_env=False)
@@ -126,12 +126,14 @@ class Estate:
         self._tasks: set[asyncio.Task[None]] = set()
         self.engine_url = ""
 
-    def _build_systems(self) -> dict[str, System]:
+    def _build_systems(self, first_number: int) -> dict[str, System]:
         tracer = self.telemetry.tracer
-        self.crm = Crm(tracer("crm"), self.clock, self.truth)
+        self.crm = Crm(tracer("crm"), self.clock, self.truth, first_number)
         self.cpq = Cpq(tracer("cpq"), self.clock, self.truth)
         self.tax = Tax(tracer("tax"), self.clock, self.truth)
-        self.erps = {name: Erp(name, tracer(name), self.clock, self.truth) for name in ("erp-de", "erp-us")}
+        self.erps = {
+            name: Erp(name, tracer(name), self.clock, self.truth, first_number) for name in ("erp-de", "erp-us")
+        }
         self.billing = Billing(tracer("billing"), self.clock, self.truth)
         self.psp = Psp(tracer("psp"), self.clock, self.truth)
         self.logistics = Logistics(tracer("logistics"), self.clock, self.truth)
@@ -183,9 +185,11 @@ class Estate:
                 {"message": f"{task.get_name()} ended in an error", "exception": error, "task": task}
             )
 
-    def deal(self, scenario: Scenario, rng: Random, *, is_brisk: bool, pace: float = 1.0) -> Deal:
-        """A new deal of a customer and a product line that suit the scenario."""
-        customer = rng.choice([customer for customer in self.customers if scenario.suits(customer)])
+    def deal(
+        self, scenario: Scenario, rng: Random, *, is_brisk: bool, pace: float = 1.0, customer: Customer | None = None
+    ) -> Deal:
+        """A new deal of a customer (any, by default) and a product line that suit the scenario."""
+        customer = customer or rng.choice([customer for customer in self.customers if scenario.suits(customer)])
         return self._deal(scenario.name, customer, _product_line(scenario, rng, is_brisk), rng, is_brisk, pace)
 
     def sibling(self, deal: Deal, *, order_lines: tuple[Line, ...] | None = None) -> Deal:

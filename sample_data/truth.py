@@ -205,11 +205,11 @@ class Truth:
     def lines(self) -> list[dict[str, Any]]:
         return [*self.orders, *self._outages]
 
-    def write(self, path: Path) -> None:
-        """`path` holds the whole truth as of now; readers see the old or the new, never a part."""
+    def write(self, path: Path, head: dict[str, Any] | None = None) -> None:
+        """`path` holds the whole truth as of now, after `head`; readers see the old or the new, never a part."""
         beside = path.with_name(path.name + ".new")
         with beside.open("w", encoding="utf-8") as file:
-            for line in self.lines():
+            for line in [*([head] if head else []), *self.lines()]:
                 file.write(json.dumps(line, separators=(",", ":")) + "\n")
         os.replace(beside, path)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import MutableMapping
+from typing import Any
 
 import httpx
 import uvicorn
@@ -23,7 +25,7 @@ class Wire(httpx.AsyncBaseTransport):
 
     def __init__(self, clock: Clock, apps: dict[str, Starlette]) -> None:
         self._clock = clock
-        self._in_process = {name: httpx.ASGITransport(app, raise_app_exceptions=False) for name, app in apps.items()}
+        self._apps = apps
         self._sockets = httpx.AsyncHTTPTransport(trust_env=False)
         self._answering: set[asyncio.Task[httpx.Response]] = set()
         self.ports: dict[str, int] = {}
@@ -31,7 +33,7 @@ class Wire(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if port := self.ports.get(request.url.host):
             return await self._over_sockets(request, port)
-        exchange = asyncio.create_task(self._in_process[request.url.host].handle_async_request(request))
+        exchange = asyncio.create_task(_in_process(self._apps[request.url.host], request))
         self._answering.add(exchange)
         exchange.add_done_callback(self._answering.discard)
         done, _ = await asyncio.wait({exchange}, timeout=request.extensions["timeout"]["read"])
@@ -48,6 +50,36 @@ class Wire(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._sockets.aclose()
+
+
+async def _in_process(app: Starlette, request: httpx.Request) -> httpx.Response:
+    """One ASGI exchange. (httpx's own ASGITransport looks for trio on every request, which a month of orders feels.)"""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "scheme": request.url.scheme,
+        "path": request.url.path,
+        "raw_path": request.url.raw_path.split(b"?")[0],
+        "query_string": request.url.query,
+        "server": (request.url.host, request.url.port),
+        "client": (HOST, 0),
+        "root_path": "",
+    }
+    asked = {"type": "http.request", "body": await request.aread(), "more_body": False}
+    answered: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return asked
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        answered.append(message)
+
+    await app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in answered[1:])
+    return httpx.Response(answered[0]["status"], headers=answered[0]["headers"], content=body)
 
 
 class Listener:

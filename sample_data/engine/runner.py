@@ -234,6 +234,8 @@ class Runner:
         self._set_state(flow, "stopped")
         flow.is_settled = True
         parked = self.parked[step.key] = Parked(flow, step, None, None)
+        for watch in self.watchers:
+            watch(parked)
         return parked
 
     def _set_state(self, flow: Flow, state: str) -> None:

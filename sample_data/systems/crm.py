@@ -19,11 +19,12 @@ class Crm(System):
     outage_fault = Fault(503, "SERVER_UNAVAILABLE", "The server is unavailable: instance EU42 is under maintenance.")
     throttle_fault = Fault(429, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", retry_after_s=2)
 
-    def __init__(self, tracer: Tracer, clock: Clock, truth: Truth) -> None:
+    def __init__(self, tracer: Tracer, clock: Clock, truth: Truth, first: int = 1001) -> None:
         super().__init__("crm", tracer, clock, truth)
         self.po_mandatory: set[str] = set()
         self.session_expired = False
         self.ids: dict[str, str] = {}
+        self._next_id = first
         self.offers("crm.accept_quote", "POST", "/quotes/acceptances", "quote", self._accept_quote)
         self.offers("crm.submit_order", "POST", "/orders", "order", self._submit_order)
         self.offers("crm.acknowledge_order", "PATCH", "/orders/acknowledgments", "order", self._acknowledge)
@@ -47,9 +48,12 @@ class Crm(System):
                 "FIELD_CUSTOM_VALIDATION_EXCEPTION",
                 f"A purchase order number is required before orders of account {customer} can be activated.",
             )
-        crm_id = self.ids.setdefault(call.subject.id, _record_id(len(self.ids) + 1))
+        crm_id = self.ids.get(call.subject.id)
+        if crm_id is None:
+            crm_id = self.ids[call.subject.id] = _record_id(self._next_id)
+            self._next_id += 1
+            self.truth.alias(call.subject, self.name, crm_id)
         call.tags |= {"salesforce.order.id": crm_id, "q2c.order.id": call.subject.id}
-        self.truth.alias(call.subject, self.name, crm_id)
         return {"number": crm_id, "order": call.subject.id}
 
     def _acknowledge(self, call: Call) -> dict[str, Any]:
@@ -61,11 +65,9 @@ class Crm(System):
         self._check_session()
         if self.locked.get(call.subject.id, 0) > 0:
             self.locked[call.subject.id] -= 1
-            raise Fault(
-                409,
-                "UNABLE_TO_LOCK_ROW",
-                f"unable to obtain exclusive access to this record or 1 records: {_record_id(len(self.ids))}",
-            )
+            record = _record_id(self._next_id)
+            reason = f"unable to obtain exclusive access to this record or 1 records: {record}"
+            raise Fault(409, "UNABLE_TO_LOCK_ROW", reason)
         return {"invoice": call.subject.id, "status": call.body.get("status", "Open")}
 
 

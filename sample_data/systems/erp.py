@@ -27,12 +27,12 @@ class Erp(System):
     )
     throttle_fault = Fault(429, "ICM_HTTP_QUOTA_EXCEEDED", "Too many requests: quota exceeded.", retry_after_s=2)
 
-    def __init__(self, name: str, tracer: Tracer, clock: Clock, truth: Truth) -> None:
+    def __init__(self, name: str, tracer: Tracer, clock: Clock, truth: Truth, first: int = 1001) -> None:
         super().__init__(name, tracer, clock, truth)
         self.inactive_items: set[str] = set()
         self.blocked_customers: set[str] = set()
         self.closed_periods: set[str] = set()
-        self._next_number = FIRST_NUMBER
+        self._next_number = FIRST_NUMBER + first - 1001
         self.offers("credit.check", "POST", "/credit-checks", "order", self._check_credit)
         self.offers("erp.create_order", "POST", "/sales-orders", "order", self._create_order, "order_accepted")
         self.offers("erp.change_order", "PATCH", "/sales-orders/{number}", "order", self._change, "order_accepted")
