@@ -232,7 +232,7 @@ class Store:
         text = sql_text(f"reads/{question}.sql")
         used = {name: parameters[name] for name in _parameters(text)}
         with self.database.reading() as c:
-            return c.execute(text, used).to_arrow_table()
+            return c.sql(text, params=used).to_arrow_table()
 
     def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
         """As `ask`, as plain rows: instants aware UTC, amounts Decimal."""
