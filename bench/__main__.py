@@ -68,11 +68,17 @@ Machines are shared and noisy: read medians, and ratios within one run. Bars are
 
 def _machine() -> str:
     model = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        (
+            line.split(":", 1)[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
         platform.processor(),
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     return (
         f"Machine: {os.cpu_count()} cores of {model}, {memory:.0f} GiB; Python {platform.python_version()}; "
         f"DuckDB {importlib.import_module('duckdb').__version__}; commit {commit or 'unknown'}."

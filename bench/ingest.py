@@ -21,8 +21,8 @@ CONNECTIONS = 8
 BODIES = 240
 
 
-def _send(url: str, bodies: list[bytes], rate: float | None) -> tuple[float, list[float]]:
-    """Sends every body; returns the seconds it took and each request's own, in seconds. `rate`: spans a second at most."""
+def paced(url: str, bodies: list[bytes], rate: float | None) -> tuple[float, list[float]]:
+    """Sends every body, `rate` at most; returns the seconds it took and each request's own, in seconds. `rate`: spans a second at most."""
 
     async def run() -> tuple[float, list[float]]:
         taken: list[float] = []
@@ -53,9 +53,9 @@ def _send(url: str, bodies: list[bytes], rate: float | None) -> tuple[float, lis
 
 
 def send(url: str, bodies: list[bytes], rate: float | None = None) -> tuple[float, list[float]]:
-    """As `_send`, from a process of its own."""
+    """As `paced`, from a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_send, (url, bodies, rate))
+        return pool.apply(paced, (url, bodies, rate))
 
 
 def run(rounds: int = 3) -> list[dict[str, Any]]:

@@ -10,7 +10,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-OPERATIONS = ("crm.submit_order", "erp.create_order", "logistics.post_shipment", "billing.issue_invoice", "erp.post_invoice")
+OPERATIONS = (
+    "crm.submit_order",
+    "erp.create_order",
+    "logistics.post_shipment",
+    "billing.issue_invoice",
+    "erp.post_invoice",
+)
 SPANS = 500
 
 

@@ -47,8 +47,21 @@ def free_port() -> int:
 
 def start(database: Path, port: int, *, headless: bool = False, wait_s: float = 60) -> Served:
     """A server on `database`, ready to answer."""
-    command = [sys.executable, "-m", "console.cli", "serve", "--database", str(database), "--port", str(port), "--grpc-port", "0"]
-    process = subprocess.Popen(command + (["--headless"] if headless else []), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "console.cli",
+        "serve",
+        "--database",
+        str(database),
+        "--port",
+        str(port),
+        "--grpc-port",
+        "0",
+    ]
+    process = subprocess.Popen(
+        command + (["--headless"] if headless else []), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     served = Served(f"http://127.0.0.1:{port}", process, database)
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline and process.poll() is None:
