@@ -4,11 +4,13 @@ Two bodies of labelled error codes are read, each scored twice: *blind* (every r
 left out, so that only general evidence speaks, as for a system nobody foresaw) and *shipped* (all packs).
 
 - `errors_dev.jsonl` in DATA_DIRECTORY (default `../shared/data` beside the repository; passed over where absent);
-- `bench/data/errors_public.jsonl`, part `first` (the packs' words were revised against it) and part `check` (looked
-  at only to be scored).
+- `bench/data/errors_public.jsonl`: codes of systems that `errors_dev.jsonl` does not have, from public documents.
 
 A category counts as right when it is the label's or one of its `also_ok`; entries marked ambiguous are left out.
-`--fit` prints the share-to-confidence table of `packs/calibration.yaml`, measured on blind verdicts.
+`errors_public.jsonl` grew sample by sample: each was drawn and labelled before it was judged, judged once, and only then
+learned from. What was said of the last four samples that first time is kept in `bench/data/first_judgements.jsonl`, as
+vote share and right or wrong; it is the honest estimate for systems to come, and `--fit` makes the share-to-confidence
+table of `packs/calibration.yaml` from it.
 """
 
 from __future__ import annotations
@@ -18,17 +20,20 @@ import json
 import platform
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from trace_model.catalogue.failure_rules import Calibration, Rules, load_rules
+from trace_model.catalogue.failure_rules import Rules, load_rules
 from trace_model.signatures import Signature, Verdict, classify
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 PUBLIC = REPOSITORY / "bench" / "data" / "errors_public.jsonl"
+FIRST_JUDGEMENTS = REPOSITORY / "bench" / "data" / "first_judgements.jsonl"
+GROUPS = 8
+PARTS = ("first", "check", "sample", "last", "third", "fourth")
 SURE = 0.9
 BANDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 
@@ -119,12 +124,12 @@ def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     if dev.exists():
         yield "dev", read_entries(dev)
     public = read_entries(PUBLIC)
-    for part in ("first", "check", "sample", "last", "third", "fourth"):
+    for part in PARTS:
         yield f"public {part}", [entry for entry in public if entry["part"] == part]
 
 
 def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
-    """One row per body and mode: the scores, and the time one signature takes in microseconds."""
+    """One row per body and mode: the scores, and the time one signature takes in microseconds; last, the fresh codes."""
     rules = load_rules()
     rows = []
     for name, entries in bodies(data):
@@ -132,7 +137,7 @@ def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
             judged = judge(entries, rules, blind=blind)
             rows.append({"body": name, "mode": "blind" if blind else "shipped", **score(judged)})
         rows[-1]["us_per_signature"] = _duration_us(entries, rules)
-    return rows
+    return [*rows, {"body": "fresh", "mode": "first judged", **first_scores()}]
 
 
 def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
@@ -143,24 +148,40 @@ def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
     return round((time.perf_counter() - started) / len(signatures) * 1e6, 1)
 
 
-def fit(data: Path = SHARED_DATA) -> list[tuple[float, float]]:
-    """The share-to-confidence points measured on blind verdicts: pooled until rising, and shrunk by two wrong ones."""
-    raw = replace(load_rules(), calibration=Calibration(provenance="raw vote share"))
-    judged = [
-        one for name, entries in bodies(data) if name != "public check" for one in judge(entries, raw, blind=True)
-    ]
-    known = sorted((one.verdict.confidence, one.right) for one in judged if one.verdict.class_ != "unknown")
-    bins = 8
-    groups = [known[len(known) * i // bins : len(known) * (i + 1) // bins] for i in range(bins)]
+def first_judgements() -> list[dict[str, Any]]:
+    """One row per fresh code as first judged: part, share (raw vote share), class_right, category_right, unknown."""
+    return [json.loads(line) for line in FIRST_JUDGEMENTS.read_text(encoding="utf-8").splitlines()]
+
+
+def first_scores() -> dict[str, Any]:
+    """Shares of the fresh codes as first judged, at the confidence that the shipped table gives their vote shares."""
+    judged = first_judgements()
+    calibration = load_rules().calibration
+    sure = [one for one in judged if calibration.confidence(one["share"]) > SURE]
+    return {
+        "codes": len(judged),
+        "class_right": _share(sum(one["class_right"] for one in judged), len(judged)),
+        "category_right": _share(sum(one["category_right"] for one in judged), len(judged)),
+        "unknown": _share(sum(one["unknown"] for one in judged), len(judged)),
+        "sure": _share(len(sure), len(judged)),
+        "sure_class_right": _share(sum(one["class_right"] for one in sure), len(sure)),
+        "sure_both_right": _share(sum(one["class_right"] and one["category_right"] for one in sure), len(sure)),
+    }
+
+
+def fit() -> list[tuple[float, float]]:
+    """The share-to-confidence points: eight groups of first judgements, pooled until rising, two wrong ones added."""
+    known = sorted(
+        (one["share"], one["class_right"] and one["category_right"]) for one in first_judgements() if not one["unknown"]
+    )
     pooled: list[list[tuple[float, bool]]] = []
-    for group in groups:
-        pooled.append(list(group))
+    for i in range(GROUPS):
+        pooled.append(known[len(known) * i // GROUPS : len(known) * (i + 1) // GROUPS])
         while len(pooled) > 1 and _rate(pooled[-2]) >= _rate(pooled[-1]):
             last = pooled.pop()
             pooled[-1] = pooled[-1] + last
-    points = [(0.0, 0.0)]
-    points += [(round(sum(share for share, _ in group) / len(group), 3), round(_rate(group), 3)) for group in pooled]
-    return [*points, (1.0, max(points[-1][1], 0.99))]
+    points = [(round(sum(share for share, _ in group) / len(group), 3), round(_rate(group), 3)) for group in pooled]
+    return [(0.0, 0.0), *points, (1.0, round((points[-1][1] + 1) / 2, 3))]
 
 
 def _rate(group: Sequence[tuple[float, bool]]) -> float:
@@ -180,14 +201,14 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=SHARED_DATA, help="directory of errors_dev.jsonl")
     parser.add_argument(
         "--misses",
-        choices=["dev", "first", "check", "sample", "last", "third", "fourth"],
+        choices=["dev", *PARTS],
         help="list what was missed in one body",
     )
     parser.add_argument("--shipped", action="store_true", help="with --misses: with all packs, not blind")
     parser.add_argument("--fit", action="store_true", help="print the share-to-confidence table")
     asked = parser.parse_args()
     if asked.fit:
-        print(json.dumps(fit(asked.data)))
+        print(json.dumps(fit()))
         return
     rules = load_rules()
     if asked.misses:

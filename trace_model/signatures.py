@@ -32,8 +32,10 @@ from trace_model.catalogue.failure_rules import (
 
 REPEATED_EVIDENCE = 0.25  # weight of a further rule for the same outcome
 ADVICE = 0.4  # weight of words after a message's first sentence
+BARE_STATUS = 0.5  # weight of a three-digit code that may or may not be an HTTP status
 NO_EVIDENCE = 0.3  # log-odds that stand for "something else" in every vote
-WORDS_READ = 600  # characters of a message that are read for words
+WORDS_READ = 300  # characters of a message that are read for words: what happened is said first
+MESSAGE_KEPT = 1000  # characters of a message that tell one failure from another
 FACTS_SHOWN = 6
 
 
@@ -94,13 +96,14 @@ class _Seen:
     message: str
     exceptions: tuple[str, ...]
     status: int | None
+    status_weight: float
     code_words: str
     headline: str
     words: str
 
     @classmethod
     def of(cls, signature: Signature, rules: Rules) -> _Seen:
-        code = signature.code.strip()
+        code = signature.code.strip()[:WORDS_READ]
         code_words = _words(_last_part(code), rules)
         if signature.exception:
             code_words = f"{code_words} {_words(_last_part(signature.exception), rules)}".strip()
@@ -108,13 +111,15 @@ class _Seen:
         first, rest = _first_sentence(message)
         headline = f"{code_words} | {_words(first, rules)}"
         thrown = signature.exception or code
+        status, status_weight = _status(signature)
         return cls(
             system=signature.system.casefold(),
             code=code.casefold(),
             operation=(signature.operation or "").casefold(),
             message=message,
             exceptions=(thrown.casefold(), _last_part(thrown).casefold()),
-            status=_status(signature),
+            status=status,
+            status_weight=status_weight,
             code_words=code_words,
             headline=headline,
             words=f"{headline} | {_words(rest, rules)}" if rest else headline,
@@ -130,7 +135,8 @@ class _Vote:
     @property
     def fact(self) -> str:
         then = self.rule.then
-        return f"{self.seen}: {CATEGORIES[then.category].label.lower()}, {then.failure_class} (rule {self.rule.id})"
+        fact = f"{self.seen}: {CATEGORIES[then.category].label.lower()}, {then.failure_class} (rule {self.rule.id})"
+        return f"{fact}; {self.rule.why}" if self.rule.why else fact
 
 
 def _vote(candidate: CompiledRule, seen: _Seen) -> _Vote | None:
@@ -140,6 +146,7 @@ def _vote(candidate: CompiledRule, seen: _Seen) -> _Vote | None:
     if candidate.statuses:
         if seen.status not in candidate.statuses:
             return None
+        weight *= seen.status_weight
         facts.append(f"status {seen.status}")
     if candidate.codes or candidate.code_globs:
         if seen.code not in candidate.codes and not (candidate.code_globs and candidate.code_globs.match(seen.code)):
@@ -211,15 +218,19 @@ _STATUS_TEXT = re.compile(
 )
 
 
-def _status(signature: Signature) -> int | None:
-    """The HTTP status: as given, or as the code, or as the message's own words have it."""
+def _status(signature: Signature) -> tuple[int | None, float]:
+    """The HTTP status and how much it weighs: as given, as the message's own words have it, or as the code.
+
+    Three digits may be a system's own numbering, so a bare code with a message beside it counts for half.
+    """
     if signature.http_status is not None:
-        return signature.http_status
-    if as_code := _STATUS_CODE.fullmatch(signature.code.strip()):
-        return int(as_code.group(1))
+        return signature.http_status, 1.0
     if as_text := _STATUS_TEXT.search(signature.message[:WORDS_READ]):
-        return int(next(number for number in as_text.groups() if number))
-    return None
+        return int(next(number for number in as_text.groups() if number)), 1.0
+    if as_code := _STATUS_CODE.fullmatch(signature.code.strip()):
+        told = not signature.message or "http" in signature.system.casefold()
+        return int(as_code.group(1)), 1.0 if told else BARE_STATUS
+    return None, 0.0
 
 
 _CLASS_NAME = re.compile(r"\*?(?:[a-zA-Z_]\w*[.$:\\]+)+([A-Z]\w*[a-z]\w*)")
@@ -284,12 +295,15 @@ _VARIABLE_PARTS = tuple(
 def normalise_message(text: str) -> str:
     """The message with its variable parts replaced, so that two occurrences of one failure read the same.
 
+    The first thousand characters count: what follows is a trace or a payload, and differs each time.
+
     >>> normalise_message("Order SO-1001 for jo@example.com: amount 1,250.00 EUR is over 'LIMIT-7' on 2026-03-06")
     'Order <id> for <email>: amount <number> is over <value> on <date>'
     """
+    text = text[:MESSAGE_KEPT]
     for pattern, placeholder in _VARIABLE_PARTS:
         text = pattern.sub(placeholder, text)
-    return " ".join(text.split())
+    return " ".join(text.split())[:MESSAGE_KEPT].rstrip()
 
 
 def fingerprint(class_: str, system: str, operation: str | None, code: str, message: str) -> str:

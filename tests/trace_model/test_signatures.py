@@ -87,12 +87,14 @@ def test_an_installations_own_rule_decides_before_the_shipped_ones() -> None:
             "when": {"system": ["erp*"], "code": ["429"]},
             "then": {"category": "credit_payment"},
             "confidence": 0.99,
+            "why": "our ERP answers 429 for a credit block",
         }
     )
     with_own = load_rules(own_rules=[own])
     signature = Signature("erp-eu", "429", "Too many requests", http_status=429)
     verdict = classify(signature, with_own)
     assert (verdict.rule, verdict.category, verdict.confidence) == ("ours.credit_block", "credit_payment", 0.99)
+    assert verdict.facts[0].endswith("our ERP answers 429 for a credit block")
     assert classify(Signature("psp", "429"), with_own).category == "rate_limit"
 
 
@@ -121,7 +123,7 @@ def test_the_shipped_packs_know_the_systems_they_name(rules: Rules) -> None:
     assert shipped["sure_class_right"] >= 0.95
 
 
-@pytest.mark.parametrize("part", ["first", "check"])
+@pytest.mark.parametrize("part", classification.PARTS)
 def test_published_codes_of_other_systems_are_told_apart(rules: Rules, part: str) -> None:
     entries = [entry for entry in classification.read_entries(classification.PUBLIC) if entry["part"] == part]
     blind = classification.score(classification.judge(entries, rules, blind=True))
@@ -129,6 +131,38 @@ def test_published_codes_of_other_systems_are_told_apart(rules: Rules, part: str
     assert blind["category_right"] >= 0.85
     assert blind["unknown"] <= 0.1
     assert blind["sure_class_right"] >= 0.95
+
+
+def test_codes_never_seen_before_were_mostly_told_apart_and_sure_verdicts_were_right() -> None:
+    fresh = classification.first_scores()
+    assert fresh["class_right"] >= 0.85
+    assert fresh["category_right"] >= 0.8
+    assert fresh["unknown"] <= 0.1
+    assert fresh["sure_class_right"] >= 0.95
+    assert fresh["sure_both_right"] >= 0.95
+
+
+def test_the_shipped_calibration_is_the_one_that_was_measured(rules: Rules) -> None:
+    assert list(rules.calibration.points) == classification.fit()
+
+
+def test_a_products_name_is_not_read_as_what_went_wrong(rules: Rules) -> None:
+    verdict = classify(Signature("any", "E", "AvaTax server is not working"), rules)
+    assert verdict.class_ == "dependency"
+    assert not any("tax" in fact.split(":")[0] for fact in verdict.facts)
+
+
+def test_three_digits_of_a_systems_own_are_not_taken_for_an_http_status_against_its_words(rules: Rules) -> None:
+    assert classify(Signature("hub", "505", "Missing or invalid postal code"), rules).category == "customer_master"
+    assert classify(Signature("http", "505", "HTTP Version Not Supported"), rules).category == "contract_schema"
+
+
+@pytest.mark.parametrize("long", ["x" * 100_000, "1" * 100_000, "a " * 50_000, "'" * 50_000, "invalid " * 10_000])
+def test_a_huge_message_is_read_in_a_moment(rules: Rules, long: str) -> None:
+    started = time.perf_counter()
+    classify(Signature("any", long, long), rules)
+    fingerprint("unknown", "any", None, "", long)
+    assert time.perf_counter() - started < 0.5
 
 
 def test_a_signature_takes_less_than_a_millisecond(rules: Rules) -> None:
