@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sample_data.business import CENT, Customer, Document, Line, Order, Share, lines
-from sample_data.engine.runner import Flow, step_for
+from sample_data.engine.flow import Flow, step_for
 
 if TYPE_CHECKING:
     from sample_data.estate import Estate
@@ -276,7 +276,7 @@ class Deal:
         calm_s = median_s * math.exp(self.rng.gauss(0.0, spread)) * self.pace
         brisk_s = self.rng.uniform(*_BRISK[reason])
         if self.flow.is_hurried:
-            await asyncio.sleep(min(brisk_s, 0.5))
+            await asyncio.sleep(min(brisk_s, 0.3))
         elif self.is_brisk:
             await asyncio.sleep(brisk_s)
         else:

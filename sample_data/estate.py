@@ -15,7 +15,8 @@ from sample_data.business import Customer, Line, Numbers, Order, customers
 from sample_data.clock import Clock
 from sample_data.deals import Deal
 from sample_data.engine.app import ReplayDesk
-from sample_data.engine.runner import Flow, Parked, Runner, Timing
+from sample_data.engine.flow import Flow, Parked, Timing
+from sample_data.engine.runner import Runner
 from sample_data.scenarios import SCENARIOS, Scenario
 from sample_data.systems.billing import Billing
 from sample_data.systems.cpq import Cpq

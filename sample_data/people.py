@@ -12,7 +12,7 @@ from random import Random
 
 from sample_data.causes import verdict
 from sample_data.deals import DAY, HOUR, MINUTE, next_opening
-from sample_data.engine.runner import Parked, Resume
+from sample_data.engine.flow import Parked, Resume
 from sample_data.estate import Estate
 
 _MEDIAN_S = {"business": 5 * HOUR, "technical": 2 * HOUR, "dependency": 40 * MINUTE, "stopped": 3 * DAY}

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 
 from sample_data.clock import Clock, EstateLoop
 from sample_data.deals import Deal
-from sample_data.engine.runner import Timing
+from sample_data.engine.flow import Timing
 from sample_data.estate import Books, Estate, scenario_named
 from sample_data.telemetry import Feed
 from sample_data.truth import Truth

@@ -385,9 +385,9 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("return_and_credit", return_and_credit, _GOODS, share=3),
         Scenario("payment_reversal", payment_reversal, share=4),
         Scenario("overpayment", overpayment, share=3),
-        Scenario("card_declined", card_declined, share=6),
+        Scenario("card_declined", card_declined, share=4),
         Scenario("purchase_order_missing", purchase_order_missing, share=3),
         Scenario("undeliverable_address", undeliverable_address, _GOODS, share=3),
-        Scenario("record_lock", record_lock, share=14),
+        Scenario("record_lock", record_lock, share=10),
     )
 }

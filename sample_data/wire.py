@@ -49,6 +49,9 @@ class Wire(httpx.AsyncBaseTransport):
         return response
 
     async def aclose(self) -> None:
+        for exchange in self._answering:
+            exchange.cancel()
+        await asyncio.gather(*self._answering, return_exceptions=True)
         await self._sockets.aclose()
 
 

@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sample_data.business import Ref
+from sample_data.engine.flow import Flow, Parked, Resume, Step, merge_patch
 from sample_data.engine.operations import OPERATIONS
-from sample_data.engine.runner import Flow, Parked, Resume, Runner, Step, merge_patch
+from sample_data.engine.runner import Runner
 
 _MOST_UNDER_WAY = 50
 _ASKING_TIMEOUT_S = 1.0
