@@ -8,7 +8,7 @@ left out, so that only general evidence speaks, as for a system nobody foresaw) 
 
 A category counts as right when it is the label's or one of its `also_ok`; entries marked ambiguous are left out.
 `errors_public.jsonl` grew sample by sample: each was drawn and labelled before it was judged, judged once, and only then
-learned from. What was said of the last four samples that first time is kept in `bench/data/first_judgements.jsonl`, as
+learned from. What was said of the last five samples that first time is kept in `bench/data/first_judgements.jsonl`, as
 vote share and right or wrong; it is the honest estimate for systems to come, and `--fit` makes the share-to-confidence
 table of `packs/calibration.yaml` from it.
 """
@@ -33,7 +33,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 PUBLIC = REPOSITORY / "bench" / "data" / "errors_public.jsonl"
 FIRST_JUDGEMENTS = REPOSITORY / "bench" / "data" / "first_judgements.jsonl"
 GROUPS = 8
-PARTS = ("first", "check", "sample", "last", "third", "fourth")
+PARTS = ("first", "check", "sample", "last", "third", "fourth", "fifth")
 SURE = 0.9
 BANDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 
