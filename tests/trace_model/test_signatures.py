@@ -76,8 +76,10 @@ def test_layers_that_disagree_lower_the_confidence(rules: Rules) -> None:
 
 
 def test_advice_after_the_first_sentence_weighs_less_than_the_sentence(rules: Rules) -> None:
-    verdict = classify(Signature("psp", "E7", "The card has expired. Please contact your administrator."), rules)
-    assert verdict.category == "credit_payment"
+    said = classify(Signature("psp", "E7", "The card has expired, contact your administrator."), rules)
+    advised = classify(Signature("psp", "E7", "The card has expired. Contact your administrator."), rules)
+    assert said.category == advised.category == "credit_payment"
+    assert advised.confidence > said.confidence
 
 
 def test_an_installations_own_rule_decides_before_the_shipped_ones() -> None:
