@@ -1,0 +1,1 @@
+"""The rooms, one script each: ask, show, offer. They import components, filters and resources, never each other."""
