@@ -38,7 +38,7 @@ class Settings(BaseModel):
     logins: tuple[str, ...] = ()
     engine_urls: tuple[str, ...] = ()
     public_url: str | None = None
-    memory_limit: str | None = None
+    memory_limit: str = Field(default="4GB", description="what DuckDB may hold in memory; the rest stays on disk")
     threads: int | None = Field(default=None, ge=1)
 
     @property
