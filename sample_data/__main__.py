@@ -92,9 +92,13 @@ class _Run:
     async def main(self) -> None:
         try:
             await self._until_stopped(self._backfill())
-            if self._arguments.live and not self._stop.is_set():
-                await self._go_live()
-                await self._stop.wait()
+            if self._stop.is_set():
+                return
+            if not self._arguments.live:
+                await self._until_stopped(self._deliver_rest())
+                return
+            await self._go_live()
+            await self._stop.wait()
         finally:
             await self.estate.close()
             self._write_truth()
@@ -159,6 +163,11 @@ class _Run:
             (self._write_regularly(), "truth"),
         ):
             estate.start(story, name)
+
+    async def _deliver_rest(self) -> None:
+        while self.feed.is_behind():
+            self.feed.flush()
+            await asyncio.sleep(0.05)
 
     async def _flush_regularly(self) -> None:
         while True:

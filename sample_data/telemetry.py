@@ -122,12 +122,14 @@ class Feed(SpanProcessor):
         """True once everything ended so far was answered by the door, within `timeout_millis`."""
         deadline = time.monotonic() + timeout_millis / 1000
         self.flush()
-        while self._open and time.monotonic() < deadline:
+        while self.is_behind() and time.monotonic() < deadline:
             time.sleep(0.01)
             self.flush()
-        while self._batches.unfinished_tasks and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return not self._open and not self._batches.unfinished_tasks
+        return not self.is_behind()
+
+    def is_behind(self) -> bool:
+        """True while a span that ended has not been answered for by the door."""
+        return bool(self._open or self._batches.unfinished_tasks)
 
     def close(self, grace_s: float = 2.0) -> bool:
         """Flush and stop; True if nothing had to be left behind after `grace_s`."""

@@ -145,6 +145,15 @@ def test_a_closed_door_does_not_keep_the_command_from_stopping(receiver: Receive
     assert "some left behind" in said
 
 
+def test_a_back_fill_alone_waits_for_a_slow_door(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.refusals_left = 3  # about seven seconds of the exporter's backing off
+    process = command(receiver, tmp_path / "truth.jsonl", "--days", "1", "--orders-per-day", "10", "--no-live")
+    said, _ = process.communicate(timeout=40)
+    assert process.returncode == 0
+    assert "all delivered" in said
+    assert f"{len(receiver.spans):,} spans delivered" in said
+
+
 def test_headers_reach_the_door(receiver: Receiver, tmp_path: Path) -> None:
     process = command(
         receiver, tmp_path / "t", "--scenario", "happy_path", "--no-live", "--header", "authorization=Bearer x"
