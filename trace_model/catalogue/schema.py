@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -108,6 +108,19 @@ class Alias(Part):
     scope: Literal["global", "system", "legal_entity"] = "global"
 
 
+class InLogs(Part):
+    """How event logs (OCEL, XES, CSV) speak of an object type, beside its own name and label.
+
+    `amount` names the object's attribute in the log that is its amount, in `currency` (default: the reporting one).
+    `quantity` is a type: an object's quantity is how many objects of it the log relates to the object, itself included.
+    """
+
+    names: list[str] = []
+    amount: Attribute | None = None
+    currency: Currency | None = None
+    quantity: Name | None = None
+
+
 class ObjectType(Part):
     """A type of business object (OCEL 2.0), its id attributes and its ids in other systems.
 
@@ -121,6 +134,7 @@ class ObjectType(Part):
     scope: Literal["global", "system", "legal_entity"] = "global"
     aliases: list[Alias] = []
     traversed: bool = True
+    in_logs: InLogs = InLogs()
 
     @property
     def id_attributes(self) -> list[str]:
@@ -149,14 +163,20 @@ class Relation(Part):
 
 
 class Operation(Part):
-    """What the integration does to one object; `milestone` is what its success means."""
+    """What the integration does to one object; `milestone` is what its success means.
 
+    `schema` is the JSON Schema of its payload and `locked` the dotted paths that a replay's patch may not touch.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
     name: str = Field(max_length=200)
     object: Name
     system: SystemName
     label: str = ""
     replayable: bool = True
     writes: list[str] = []
+    payload_schema: dict[str, Any] | None = Field(default=None, alias="schema")
+    locked: list[str] = []
 
 
 class Condition(Part):
@@ -219,6 +239,21 @@ class OwnerRule(Part):
     min_amount: Decimal | None = None
 
 
+class EventTable(Part):
+    """Which columns of a classic event log (CSV; in XES, which keys) say what. Names are compared without case.
+
+    A row is one event. `case` holds the id of an object of `case_type` (default: the first lead type). `objects` gives
+    further columns their type of object; a column called like a type needs no line. All others are attributes.
+    """
+
+    activity: list[Attribute] = ["concept:name", "ocel:activity", "activity", "event", "event type", "task"]
+    time: list[Attribute] = ["time:timestamp", "ocel:timestamp", "timestamp", "time", "complete timestamp", "completion time"]
+    event_id: list[Attribute] = ["ocel:eid", "event id", "event_id"]
+    case: list[Attribute] = ["case:concept:name", "case id", "case_id", "case"]
+    case_type: Name | None = None
+    objects: dict[str, Name] = {}
+
+
 class Team(Part):
     name: Name
     label: str
@@ -260,6 +295,7 @@ class Catalogue(Part):
     owners: list[OwnerRule]
     failure_rules: FailureRules = FailureRules()
     engines: list[Engine] = []
+    event_table: EventTable = EventTable()
 
     @model_validator(mode="after")
     def _roles_are_known(self) -> Catalogue:

@@ -44,47 +44,67 @@ create table operator_actions (
     hash varchar not null
 );
 
--- replay_plans: one row per frozen plan. `hash` covers the items; execution names it.
+-- replay_plans: one row per frozen plan. `hash` covers the items; every move names it. Amounts in the reporting currency.
 create table replay_plans (
     plan_id varchar primary key,
     hash varchar not null,
+    state varchar not null,
     created_at timestamptz not null,
     created_by varchar not null,
     reason varchar not null,
-    state varchar not null,
+    needs_approval boolean not null,
     patch varchar,
-    from_step varchar
+    from_step varchar,
+    data_fixed boolean not null,
+    executed_by varchar,
+    executed_at timestamptz,
+    approved_by varchar,
+    approved_at timestamptz,
+    approved_until timestamptz,
+    state_reason varchar,
+    canary_from integer not null
 );
 
--- replay_items: one row per item of a plan, as frozen; the outcome columns are the only ones that move, and only forward.
+-- replay_items: one row per item of a plan, as frozen, in the order of sending. The columns from `outcome` on are the only
+-- ones that move, and outcomes only forward (trace_model/replays.py). `sent_seq` bounds where its evidence is looked for.
 create table replay_items (
     plan_id varchar not null,
     item_no integer not null,
     exception_id varchar not null,
     group_id varchar,
-    operation varchar not null,
     object_type varchar not null,
     object_id varchar not null,
     object_key ubigint not null,
+    operation varchar not null,
+    system varchar,
+    engine varchar,
+    episode integer not null,
     trace_id varchar not null,
     span_id varchar not null,
-    episode integer not null,
+    signature varchar not null,
     milestone varchar,
+    object_version varchar,
     amount decimal(18, 4),
     currency varchar,
+    due_at timestamptz,
     decision varchar not null,
     why varchar not null,
-    writes varchar not null,
+    writes varchar[] not null,
     idempotency_key varchar not null,
     replay_id varchar not null,
+    requires_absent boolean not null,
     outcome varchar not null,
     detail varchar,
+    run_id varchar,
+    tries integer not null,
+    not_before timestamptz,
     sent_at timestamptz,
-    settled_at timestamptz,
-    primary key (plan_id, item_no)
+    sent_seq bigint,
+    settled_at timestamptz
 );
 
--- replay_ledger: the exactly-once guard. The key is reserved here before any call leaves the house.
+-- replay_ledger: the exactly-once guard. The key is reserved here, durably, before any call leaves the house. A row goes
+-- only when the engine has said that it did not take the call.
 create table replay_ledger (
     idempotency_key varchar primary key,
     plan_id varchar not null,

@@ -1,0 +1,176 @@
+"""What a sync engine must be able to do to be asked for a replay: the small protocol, its answers, and the known engines.
+
+An adapter is one file that turns these calls into an engine's own HTTP. It never raises for what the network or the engine
+does: every way a call can end is an answer below, so that the dispatcher decides by type and nothing is sent on a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from trace_model.catalogue.schema import Catalogue
+from trace_model.errors import PermanentError
+
+DependencyState = Literal["up", "down", "degraded", "unknown"]
+
+
+@dataclass(frozen=True)
+class ReplayRequest:
+    """One replay as asked of an engine (contract section 5)."""
+
+    idempotency_key: str
+    replay_id: str
+    operation: str
+    object_type: str
+    object_id: str
+    trace_id: str
+    span_id: str
+    from_step: str | None
+    payload_patch: Mapping[str, Any] | None
+    requested_by: str
+    reason: str
+
+    def body(self, *, dry_run: bool = False) -> dict[str, Any]:
+        return {
+            "replay_id": self.replay_id,
+            "operation": self.operation,
+            "object": {"type": self.object_type, "id": self.object_id},
+            "trace_id": self.trace_id,
+            "span_id": self.span_id,
+            "from_step": self.from_step,
+            "payload_patch": self.payload_patch,
+            "requested_by": self.requested_by,
+            "reason": self.reason,
+            "dry_run": dry_run,
+        }
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Taken on. Not proof of anything: the traces are."""
+
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class AlreadyTaken:
+    """This key was taken before; nothing was started twice."""
+
+    run_id: str | None
+
+
+@dataclass(frozen=True)
+class AlreadyThere:
+    """The target has it; nothing was sent there."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Understood and not taken; the same request will be refused again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RetryLater:
+    """Surely not taken; the same request may be taken after `after_s` seconds."""
+
+    after_s: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """It may have been taken. Only a probe, the engine's state or a trace may settle it."""
+
+    detail: str
+
+
+Answer = Accepted | AlreadyTaken | AlreadyThere | Refused | RetryLater | Uncertain
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What the engine says of one replay; `unknown` also where it could not be asked (`is_answer` False)."""
+
+    state: Literal["accepted", "running", "succeeded", "failed", "unknown"]
+    detail: str = ""
+    is_answer: bool = True
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether the target has it. `reconciles`: told to replay a thing that is there, the engine carries its flow on and sends nothing."""
+
+    state: Literal["absent", "present", "unknown"]
+    evidence: str = ""
+    reconciles: bool = False
+
+
+class Engine(Protocol):
+    """A sync engine. Threads may call at once. `keeps_keys`: the same key never starts a second run. `can_probe`: it answers `probe`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def keeps_keys(self) -> bool: ...
+    @property
+    def can_probe(self) -> bool: ...
+
+    def submit(self, request: ReplayRequest) -> Answer:
+        """Asks for the replay, once."""
+        ...
+
+    def state(self, replay_id: str, run_id: str | None) -> RunState: ...
+
+    def probe(self, operation: str, object_type: str, object_id: str) -> Probe: ...
+
+    def dependency(self, name: str) -> DependencyState: ...
+
+    def close(self) -> None: ...
+
+
+Maker = Callable[[str, str], Engine]
+"""Makes an engine of its name and address."""
+
+
+class Engines:
+    """The engines of this deployment, found by the system that an operation is to reach."""
+
+    def __init__(self, engines: Iterable[tuple[Engine, Iterable[str]]] = ()) -> None:
+        self._all = [(engine, frozenset(systems)) for engine, systems in engines]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, urls: Mapping[str, str]) -> Engines:
+        """The catalogue's engines that have an address; `urls` (name to address) wins over the catalogue's.
+
+        An address says by its scheme what speaks there: `http://` the contract, `<preset>+https://` a declared one.
+        Raises PermanentError for an address of an engine that the catalogue does not name, or a scheme nobody speaks.
+        """
+        from console.replay.makers import make
+
+        known = {e.name: e for e in catalogue.engines}
+        for name in urls:
+            if name not in known:
+                raise PermanentError(
+                    f"CASHTRAIL_ENGINE_URLS names engine '{name}', which the catalogue does not declare. "
+                    f"Known: {', '.join(known) or 'none'}"
+                )
+        addressed = [(e, urls.get(e.name) or e.url) for e in catalogue.engines]
+        return cls((make(e.name, url), e.systems) for e, url in addressed if url)
+
+    def by_name(self, name: str | None) -> Engine | None:
+        return next((engine for engine, _ in self._all if engine.name == name), None)
+
+    def for_system(self, system: str | None) -> Engine | None:
+        """The first engine that serves `system`, by name or because it names none; None if there is none."""
+        own = next((engine for engine, systems in self._all if system in systems), None)
+        return own or next((engine for engine, systems in self._all if not systems), None)
+
+    def close(self) -> None:
+        for engine, _ in self._all:
+            engine.close()

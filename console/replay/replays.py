@@ -1,0 +1,305 @@
+"""The replay service: plan, approve, execute, pause, resume, cancel. Screen, API and command line all come through here.
+
+Every deed checks its right, its reason and the plan's hash, is legal or refused with what would allow it, and is kept with its
+audit entry in one transaction. What is sent and how it ended is left to two threads, `dispatcher` and `settlement`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from console.access import Principal, Right
+from console.deeds import reason_of
+from console.replay.circuits import Circuits
+from console.replay.dispatcher import Dispatcher, Hook
+from console.replay.engine import Engines
+from console.replay.facts import candidates
+from console.replay.settlement import Settlement
+from trace_model import patches
+from trace_model.errors import CashtrailError, Refused, UnknownThing
+from trace_model.replays import Candidate, Intent, Plan, PlanItem, PlanState, ReplayLimits, Target, freeze
+from trace_model.store import Store
+from trace_model.store.ledger import Ledger
+
+__all__ = ["Plan", "PlanItem", "ReplayLimits", "Replays"]
+
+log = logging.getLogger("cashtrail.replay")
+
+ITEMS_MOST = 10_000
+TICK_S = 0.2
+FAULT_WAIT_S = 2.0
+
+
+class Replays:
+    """The service. Threads may share it; `start` and `stop` belong to the composition root."""
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        engines: Engines,
+        clock: Callable[[], datetime],
+        limits: ReplayLimits | None = None,
+        *,
+        at: Hook = lambda step: None,
+    ) -> None:
+        self.limits = limits or ReplayLimits()
+        self._store = store
+        self._ledger = ledger
+        self._engines = engines
+        self._clock = clock
+        self._circuits = Circuits(clock, self.limits.quiet_s)
+        self._dispatcher = Dispatcher(store, ledger, engines, clock, self.limits, self._circuits, at)
+        self._settlement = Settlement(store, ledger, engines, clock, self.limits, self._dispatcher, at)
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    # -- deeds ---------------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        principal: Principal,
+        *,
+        exception_ids: Sequence[str] | None = None,
+        group_id: str | None = None,
+        reason: str,
+        patch: Mapping[str, Any] | None = None,
+        from_step: str | None = None,
+        data_fixed: bool = False,
+    ) -> Plan:
+        """A frozen plan for these exceptions, or for the open ones of this group. Nothing is sent.
+
+        `data_fixed` is the operator's word that what caused a business exception has been put right. Raises Refused (no
+        right, no reason, a patch that does not fit) or UnknownThing (an id that nothing has).
+        """
+        principal.require(Right.REPLAY)
+        why = reason_of(reason)
+        found = self._named(exception_ids, group_id)
+        intent = Intent(patch, from_step, data_fixed)
+        if patch is not None:
+            self._check_patch(patch, found)
+        plan = freeze(
+            f"plan-{secrets.token_hex(6)}",
+            found,
+            self._targets({c.system for c in found}),
+            intent,
+            self.limits,
+            created_at=self._clock(),
+            created_by=principal.name,
+            reason=why,
+        )
+        self._ledger.save(plan)
+        return plan
+
+    def approve(self, principal: Principal, plan_id: str, hash: str, reason: str) -> Plan:
+        """The plan may be executed until the approval expires. Raises Refused for whoever asked for it: two keys."""
+        principal.require(Right.APPROVE)
+        plan, why = self._asked(plan_id, hash, reason)
+        if not plan.needs_approval:
+            raise Refused(f"{plan_id} is within the limits and needs no approval; execute it")
+        if principal.name == plan.created_by:
+            raise Refused(
+                f"{principal.name} asked for {plan_id}; a second person with the right to approve must look at it"
+            )
+        now = self._clock()
+        self._refuse_old(plan, now)
+        until = now + timedelta(seconds=self.limits.approval_valid_s)
+        moved = self._ledger.move(
+            plan_id, "approved", deed="approve", actor=principal.name, reason=why, expected=("planned", "approved"),
+            approved_by=principal.name, approved_at=now, approved_until=until,
+        )  # fmt: skip
+        if not moved:
+            raise Refused(f"{plan_id} is {self.get(plan_id).state}; only a planned one can be approved")
+        return self.get(plan_id)
+
+    def execute(self, principal: Principal, plan_id: str, hash: str, reason: str) -> Plan:
+        """The plan runs. Executing it again changes nothing and answers with the plan as it stands."""
+        principal.require(Right.REPLAY)
+        plan, why = self._asked(plan_id, hash, reason)
+        if plan.executed_at is not None:
+            return plan
+        now = self._clock()
+        if plan.state != "cancelled":
+            self._refuse_old(plan, now)
+            self._refuse_unapproved(plan, now)
+        if not plan.sends:
+            raise Refused(f"{plan_id} has nothing to send: every item is skipped, each with its reason")
+        expected: tuple[PlanState, ...] = ("approved",) if plan.needs_approval else ("planned",)
+        moved = self._ledger.move(
+            plan_id, "running", deed="execute", actor=principal.name, reason=why, expected=expected,
+            executed_by=principal.name, executed_at=now,
+        )  # fmt: skip
+        plan = self.get(plan_id)
+        if not moved and plan.executed_at is None:
+            raise Refused(f"{plan_id} is {plan.state}; make a new plan")
+        self._dispatcher.changed.set()
+        return plan
+
+    def pause(self, principal: Principal, plan_id: str, hash: str, reason: str) -> Plan:
+        """Nothing more is sent; what has been sent is still followed to its end."""
+        return self._move(
+            principal, plan_id, hash, reason, "paused", "pause", state_reason=f"paused by {principal.name}"
+        )
+
+    def resume(self, principal: Principal, plan_id: str, hash: str, reason: str) -> Plan:
+        """The plan runs on, with a canary first; what ended badly before no longer brakes it."""
+        plan, _ = self._asked(plan_id, hash, reason)
+        if plan.state == "paused":
+            self._refuse_unapproved(plan, self._clock())
+        gone = max((i.item_no for i in plan.sends if i.outcome != "planned"), default=0)
+        return self._move(
+            principal, plan_id, hash, reason, "running", "resume", ("paused",), state_reason=None, canary_from=gone
+        )
+
+    def cancel(self, principal: Principal, plan_id: str, hash: str, reason: str) -> Plan:
+        """What has not been sent never will be by this plan; what has been is still followed to its end."""
+        return self._move(
+            principal, plan_id, hash, reason, "cancelled", "cancel", state_reason=f"cancelled by {principal.name}"
+        )
+
+    # -- questions -----------------------------------------------------------------------------------------------
+
+    def get(self, plan_id: str) -> Plan:
+        """Raises UnknownThing if there is no such plan."""
+        return self._ledger.plan(plan_id)
+
+    def recent(self, limit: int = 50) -> list[Plan]:
+        """The newest plans, newest first."""
+        return self._ledger.recent(limit)
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Running plans go on where they stood; calls whose answer nobody heard are asked after."""
+        self._ledger.doubt_unanswered()
+        for name, work in (("replay-dispatcher", self._dispatch), ("replay-settlement", self._prove)):
+            thread = threading.Thread(target=work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self) -> None:
+        """Nothing more is sent. Calls under way have ended; plans stay as they are, for the next start."""
+        self._stopping.set()
+        self._dispatcher.changed.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+        self._threads.clear()
+        self._dispatcher.close()
+        self._engines.close()
+
+    def _dispatch(self) -> None:
+        while not self._stopping.is_set():
+            self._dispatcher.changed.wait(TICK_S)
+            self._dispatcher.changed.clear()
+            self._guarded(self._dispatcher.run_once)
+
+    def _prove(self) -> None:
+        while not self._stopping.wait(TICK_S):
+            self._guarded(self._settlement.run_once)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            work()
+        except CashtrailError:
+            # the ledger holds everything; the next round starts from it
+            log.exception("replays stand still; trying again in %g s", FAULT_WAIT_S)
+            self._stopping.wait(FAULT_WAIT_S)
+
+    # -- below ---------------------------------------------------------------------------------------------------
+
+    def _named(self, exception_ids: Sequence[str] | None, group_id: str | None) -> list[Candidate]:
+        if (exception_ids is None) == (group_id is None):
+            raise Refused("name either exception_ids or a group_id")
+        ids = list(dict.fromkeys(exception_ids)) if exception_ids is not None else None
+        if ids is not None and not ids:
+            raise Refused("exception_ids is empty; name at least one exception")
+        if ids is not None and len(ids) > ITEMS_MOST:
+            raise Refused(f"{len(ids):,} exceptions; a plan holds at most {ITEMS_MOST:,}")
+        found = candidates(self._store, ids, group_id)
+        if ids is not None and len(found) < len(ids):
+            missing = sorted(set(ids) - {c.exception_id for c in found})
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            raise UnknownThing(f"there is no exception {', '.join(missing[:5])}{more}")
+        if group_id is not None and not found:
+            if self._store.rows("group_now", group_id=group_id, as_of=self._clock()):
+                raise Refused(f"exception group '{group_id}' has no open exception; there is nothing to replay")
+            raise UnknownThing(f"there is no exception group '{group_id}'")
+        if len(found) > ITEMS_MOST:
+            raise Refused(f"the group has {len(found):,} open exceptions; name at most {ITEMS_MOST:,} of them by id")
+        return found
+
+    def _targets(self, systems: set[str | None]) -> dict[str | None, Target]:
+        targets = {}
+        for system in systems:
+            engine = self._engines.for_system(system)
+            state = engine.dependency(system) if engine and system else "unknown"
+            targets[system] = Target(engine.name if engine else None, state)
+        return targets
+
+    def _check_patch(self, patch: Mapping[str, Any], found: Sequence[Candidate]) -> None:
+        declared = {o.name: o for o in self._store.catalogue.operations}
+        for name in sorted({c.operation for c in found}):
+            if name not in declared:
+                raise Refused(
+                    f"{name} is not declared in the catalogue, so a patch for it cannot be checked; declare it"
+                )
+            patches.check(patch, declared[name])
+
+    def _asked(self, plan_id: str, hash: str, reason: str) -> tuple[Plan, str]:
+        why = reason_of(reason)
+        plan = self.get(plan_id)
+        if not hmac.compare_digest(plan.hash.encode(), str(hash).encode()):
+            raise Refused(
+                f"the hash is not that of {plan_id} ({plan.hash[:12]}...); look at the plan again before you act on it"
+            )
+        return plan, why
+
+    def _refuse_old(self, plan: Plan, now: datetime) -> None:
+        if (now - plan.created_at).total_seconds() > self.limits.plan_valid_s:
+            raise Refused(
+                f"{plan.plan_id} was made at {plan.created_at:%Y-%m-%d %H:%M} UTC and is too old to send; plan again"
+            )
+
+    def _refuse_unapproved(self, plan: Plan, now: datetime) -> None:
+        if not plan.needs_approval:
+            return
+        if plan.approved_until is None:
+            raise Refused(
+                f"{plan.plan_id} is above the limits ({self.limits.approval_count} items or {self.limits.approval_amount:,} in "
+                f"reporting currency) and needs a second person's approval: anyone with the right to approve but {plan.created_by}"
+            )
+        if plan.approved_until <= now:
+            raise Refused(
+                f"the approval of {plan.plan_id} by {plan.approved_by} expired at {plan.approved_until:%Y-%m-%d %H:%M} UTC; "
+                "make a new plan and have it approved"
+            )
+
+    def _move(
+        self,
+        principal: Principal,
+        plan_id: str,
+        hash: str,
+        reason: str,
+        state: PlanState,
+        deed: str,
+        expected: tuple[PlanState, ...] | None = None,
+        **columns: Any,
+    ) -> Plan:
+        principal.require(Right.REPLAY)
+        plan, why = self._asked(plan_id, hash, reason)
+        moved = plan.state != state and self._ledger.move(
+            plan_id, state, deed=deed, actor=principal.name, reason=why, expected=expected, **columns
+        )
+        now = self.get(plan_id)
+        if not moved and now.state != state:
+            raise Refused(f"{plan_id} is {now.state}; it cannot {deed} from there")
+        self._dispatcher.changed.set()
+        return now

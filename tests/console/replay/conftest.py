@@ -1,0 +1,117 @@
+"""A store with failed orders, a small real engine, and the replay service between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from console.access import Principal
+from console.replay.engine import Engines
+from console.replay.http_contract import HttpContract
+from console.replay.replays import ReplayLimits, Replays
+from tests.console.replay.estate import SmallEngine, failed_order, listening, table
+from trace_model.catalogue.loader import load
+from trace_model.replays import Plan
+from trace_model.store import Store
+from trace_model.store.ledger import Ledger
+from trace_model.store.store import utc_now
+
+OPERATOR = Principal("ana", "operator")
+APPROVER = Principal("ben", "approver")
+QUICK = ReplayLimits(evidence_timeout_s=2.0, uncertain_for_s=0.3, calls_per_s=200.0, quiet_s=0.3)
+
+
+class House:
+    """What a story works with."""
+
+    def __init__(self, engine: SmallEngine, store: Store) -> None:
+        self.engine = engine
+        self.store = store
+        self.ledger = Ledger(store.database, store.clock)
+        self.opened: list[Replays] = []
+
+    def fail(self, count: int, first: int = 1, **more: Any) -> list[str]:
+        """`count` orders have failed at the ERP; their exceptions' ids."""
+        rows = [row for number in range(first, first + count) for row in failed_order(number, **more)]
+        self.store.record(table(rows))
+        assert self.store.settle(20)
+        wanted = {f"SO-{number}" for number in range(first, first + count)}
+        return [row["exception_id"] for row in self.exceptions() if row["object_id"] in wanted]
+
+    def exceptions(self, state: str | None = "open") -> list[dict[str, Any]]:
+        return self.store.rows(
+            "exceptions", state=state, category=None, owner_team=None, group_id=None, system=None, offset=0, limit=20_000,
+            as_of=self.store.clock(), **{"class": None},
+        )  # fmt: skip
+
+    def replays(self, limits: ReplayLimits = QUICK, *, running: bool = True, **more: Any) -> Replays:
+        timeout = httpx.Timeout(0.2 if self.engine.mischief.is_late else 5.0)
+        engines = Engines([(HttpContract("sync-engine", self.engine.url, submit_timeout=timeout), [])])
+        service = Replays(
+            self.store, Ledger(self.store.database, self.store.clock), engines, self.store.clock, limits, **more
+        )
+        self.opened.append(service)
+        if running:
+            service.start()
+        return service
+
+    def audit(self, plan_id: str) -> list[str]:
+        rows = self.store.rows(
+            "audit",
+            subject_type="replay_plan",
+            subject_id=plan_id,
+            actor=None,
+            offset=0,
+            limit=100,
+            as_of=self.store.clock(),
+        )
+        return [row["deed"] for row in reversed(rows)]
+
+
+def until(service: Replays, plan: Plan, holds: Callable[[Plan], bool], timeout_s: float = 15.0) -> Plan:
+    """The plan, once `holds` of it."""
+    end = time.monotonic() + timeout_s
+    while True:
+        now = service.get(plan.plan_id)
+        if holds(now):
+            return now
+        assert time.monotonic() < end, (
+            f"still {now.state} ({now.state_reason}): {now.totals()}, {[i.detail for i in now.items][:5]}"
+        )
+        time.sleep(0.05)
+
+
+def ended(plan: Plan) -> bool:
+    return plan.state in ("finished", "paused", "cancelled")
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    store = Store(None, load(), clock=utc_now, threads=2)
+    store.start()
+
+    def said(rows: list[dict[str, Any]]) -> None:
+        store.record(table(rows))
+
+    with listening(SmallEngine(said)) as engine:
+        house = House(engine, store)
+        yield house
+        for service in house.opened:
+            service.stop()
+    store.close()
+
+
+MANY = ReplayLimits(
+    evidence_timeout_s=2.0,
+    uncertain_for_s=0.3,
+    calls_per_s=500.0,
+    canary_above=10**6,
+    brake_share=1.0,
+    approval_amount=Decimal(10**9),
+)
+"""No canary and no brake: for stories about the sending itself."""
