@@ -110,11 +110,15 @@ Piece = tuple[str, Decoded | MalformedRequest]
 
 @dataclass(frozen=True)
 class Reader:
-    """A format: whether a file is of it, judged by the first bytes, and its pieces in order."""
+    """A format: whether a file is of it, judged by the first bytes, and its pieces in order.
+
+    `read_share` says how far the file under way is read, 0 to 1, for a format that is not read from front to back.
+    """
 
     name: str
     recognises: Callable[[Source], bool]
     pieces: Callable[[Source], Iterator[Piece]]
+    read_share: Callable[[], float] | None = None
 
 
 def load(
@@ -170,7 +174,10 @@ def _load_one(
                     report.note(Fault(path, where, str(piece)))
                 else:
                     sending.send(where, piece)
-                done = total if opened[-1].closed else opened[-1].tell()
+                if reader.read_share is not None:
+                    done = int(total * reader.read_share())
+                else:
+                    done = total if opened[-1].closed else opened[-1].tell()
                 on_progress(Progress(path, done, total, report.kept_count))
         finally:
             sending.finish()

@@ -50,8 +50,9 @@ def json_schema() -> str:
 
 
 def _read(path: Path | str | None) -> tuple[str, str]:
-    if path is None or (not Path(path).exists() and str(path) == DEFAULT):
-        return DEFAULT, (files("trace_model.catalogue") / DEFAULT).read_text("utf-8")
+    shipped = files("trace_model.catalogue") / str(path or DEFAULT)
+    if path is None or (not Path(path).exists() and Path(path).name == str(path) and shipped.is_file()):
+        return shipped.name, shipped.read_text("utf-8")
     try:
         return str(path), Path(path).read_text("utf-8")
     except UnicodeDecodeError as fault:
@@ -127,6 +128,9 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
     for i, t in enumerate(c.object_types):
         for j, alias in enumerate(t.aliases):
             yield from known("system", alias.system, ("object_types", i, "aliases", j), f"object type '{t.name}'")
+        if t.in_logs.quantity:
+            where = ("object_types", i, "in_logs", "quantity")
+            yield from known("object type", t.in_logs.quantity, where, f"object type '{t.name}'")
     for i, r in enumerate(c.relations):
         for side in ("child", "parent"):
             user = f"relation {r.child} -> {r.parent}"
@@ -152,6 +156,10 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         yield from known("team", p.owner_team, ("promises", i, "owner_team"), user)
     for i, rule in enumerate(c.owners):
         yield from known("team", rule.team, ("owners", i, "team"), "owners")
+    for column, type_name in c.event_table.objects.items():
+        yield from known("object type", type_name, ("event_table", "objects", column), "event_table")
+    if c.event_table.case_type:
+        yield from known("object type", c.event_table.case_type, ("event_table", "case_type"), "event_table")
     yield from _cycles(c)
 
 

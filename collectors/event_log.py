@@ -1,0 +1,240 @@
+"""An event log as the readers of its formats hand it on: events, objects, relations, and what is wrong with them.
+
+OCEL 2.0 (https://www.ocel-standard.org) is the shape; a classic log is one whose objects are its cases. Knows no file
+format and no span: `ocel_sqlite`, `ocel_json`, `ocel_xml`, `xes` and `event_csv` read, `ocel_spans` makes spans.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from collectors.batch import INT64_MAX
+
+Value = str | int | float | bool
+EXAMPLES_TOLD = 5
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TypeDeclaration:
+    """A type that the log declares, with the type of each attribute: string, time, integer, float or boolean."""
+
+    name: str
+    attributes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as it stands in the log; `objects` are (object id, qualifier), `time` is the log's own text."""
+
+    id: str
+    type: str
+    time: str | None
+    attributes: Sequence[tuple[str, Value]]
+    objects: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValue:
+    """What an attribute of an object was from `time` (the log's own text) on."""
+
+    name: str
+    time: str | None
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class LogObject:
+    """One object as it stands in the log; `since` is the time it is listed with, where the format has one."""
+
+    id: str
+    type: str
+    attributes: Sequence[AttributeValue] = ()
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRelation:
+    """Source, target and qualifier of an object-to-object relation, as they stand in the log."""
+
+    source: str
+    target: str
+    qualifier: str
+
+
+class EventLog(Protocol):
+    """A log that can be read more than once; each method begins anew and streams.
+
+    All raise MalformedRequest where the file stops being readable.
+    """
+
+    name: str
+    report: LogReport
+
+    def types(self) -> tuple[Sequence[TypeDeclaration], Sequence[TypeDeclaration]]:
+        """The declared event types and the declared object types."""
+
+    def object_types(self) -> Iterator[tuple[str, str]]:
+        """Id and type of every object, duplicates included."""
+
+    def events(self) -> Iterator[Event]:
+        """Every event, in any order."""
+
+    def objects(self) -> Iterator[LogObject]:
+        """Every object with all its values."""
+
+    def relations(self) -> Iterator[ObjectRelation]:
+        """Every object-to-object relation."""
+
+    def read_share(self) -> float:
+        """How much of the log the passes so far have read, 0 to 1."""
+
+    def close(self) -> None:
+        """Lets go of the file."""
+
+
+FINDINGS: dict[str, tuple[str, str]] = {
+    "event_without_time": ("event without a time", "left out: nothing says when it happened"),
+    "unreadable_time": ("time that cannot be read", "events with one are left out"),
+    "event_twice": ("event that is there twice", "kept once"),
+    "event_id_reused": ("event id of two different events", "both are kept"),
+    "object_twice": ("object that is there twice", "its values are taken together"),
+    "object_of_two_types": ("object id with two types", "references are taken to mean the first"),
+    "event_object_twice": ("event-object row that is there twice", "kept once"),
+    "object_object_twice": ("object-object row that is there twice", "kept once"),
+    "event_names_missing_object": ("event-object row to an object that the log does not hold", "kept, ties nothing"),
+    "event_row_missing": ("row that names an event the log does not hold", "left out"),
+    "relation_to_missing_object": ("object-object row to an object that the log does not hold", "kept, ties nothing"),
+    "object_row_missing": ("row of attributes whose object the log does not hold", "left out"),
+    "unknown_object_type": ("object of a type that is not in the catalogue", "kept, in no timeline"),
+    "unknown_event_type": ("event of a type that is not in the catalogue", "kept, reaches no milestone"),
+    "undeclared_relation": ("object-object row of a relation that is not in the catalogue", "kept, ties nothing"),
+    "outer_spaces": ("name or id with spaces around it", "read without them"),
+    "folded_name": ("type name that is the catalogue's in other letters", "read as the catalogue's"),
+    "object_without_events": ("object without an event", "placed at the log's beginning"),
+    "event_without_objects": ("event without an object", "kept, in no timeline"),
+    "time_without_zone": ("time without a zone", "read as UTC"),
+    "amount_is_no_number": ("amount that is no number", "left out of the money, kept as it is"),
+    "currency_assumed": ("amount without a currency", "read in the currency the catalogue gives"),
+    "row_is_malformed": ("row that cannot be read", "left out"),
+    "no_lead_objects": ("log without an object of a lead type", "it has no timelines"),
+}
+"""Each kind of finding: what was found, singular, and what became of it."""
+
+
+@dataclass
+class Finding:
+    """How often one kind of thing was found, and the first different examples of it."""
+
+    kind: str
+    count: int = 0
+    examples: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        what, became = FINDINGS[self.kind]
+        shown = "; ".join(
+            f"{example} ({count:,})" if count > 1 else example
+            for example, count in list(self.examples.items())[:EXAMPLES_TOLD]
+        )
+        return f"{self.count:,} × {what}: {became}. {shown}"
+
+
+@dataclass
+class LogReport:
+    """What a log holds and what was wrong with it. Counts are rows as read, before duplicates are left out."""
+
+    name: str
+    event_count: int = 0
+    object_count: int = 0
+    event_object_count: int = 0
+    object_object_count: int = 0
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def found(self, kind: str, example: str, count: int = 1) -> None:
+        """`count` more of a kind that `FINDINGS` knows; the same example is told once, with how often."""
+        finding = self.findings.setdefault(kind, Finding(kind))
+        finding.count += count
+        if example in finding.examples:
+            finding.examples[example] += count
+        elif len(finding.examples) < 10 * EXAMPLES_TOLD:
+            finding.examples[example] = count
+
+    def lines(self) -> list[str]:
+        """The report for a reader: one line of counts, then one line a finding, in the order of `FINDINGS`."""
+        told = [
+            f"{self.name}: {self.event_count:,} events, {self.object_count:,} objects, "
+            f"{self.event_object_count:,} event-object and {self.object_object_count:,} object-object relations."
+        ]
+        return told + [f"{self.name}: {self.findings[kind]}" for kind in FINDINGS if kind in self.findings]
+
+
+_NO_NAME = re.compile(r"[\W_]+")
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+_BROWSER_TIME = re.compile(r"^\w{3} (\w{3} \d{2} \d{4} \d{2}:\d{2}:\d{2}) GMT([+-]\d{4})")
+
+
+def folded(name: str) -> str:
+    """A name without what people write differently: case, spaces, punctuation.
+
+    >>> folded(" Pay Order "), folded("pay_order")
+    ('pay_order', 'pay_order')
+    """
+    return _NO_NAME.sub("_", name.strip().casefold()).strip("_")
+
+
+def instant(text: str) -> tuple[int, bool] | None:
+    """Unix nanoseconds of a time as logs write them, and whether it named its zone; None where it cannot be read.
+
+    ISO 8601 with `T` or a space, and the long form of browsers. Finer than a microsecond is cut off.
+
+    >>> instant("2023-04-03 12:08:18"), instant("2023-04-03T14:08:18.5+02:00"), instant("soon")
+    ((1680523698000000000, False), (1680523698500000000, True), None)
+    """
+    text = text.strip()
+    try:
+        read = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
+    except ValueError:
+        if not (found := _BROWSER_TIME.match(text)):
+            return None
+        try:
+            read = datetime.strptime(f"{found[1]} {found[2]}", "%b %d %Y %H:%M:%S %z")
+        except ValueError:
+            return None
+    zoned = read.tzinfo is not None
+    try:
+        ns = ((read if zoned else read.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1) * 1000
+    except OverflowError:
+        return None
+    return (ns, zoned) if -INT64_MAX <= ns <= INT64_MAX else None
+
+
+def iso(unix_ns: int) -> str:
+    """An instant as RFC 3339 in UTC, with a fraction only where there is one.
+
+    >>> iso(1680523698000000000), iso(1680523698500000000)
+    ('2023-04-03T12:08:18Z', '2023-04-03T12:08:18.500000Z')
+    """
+    return (EPOCH + timedelta(microseconds=unix_ns // 1000)).isoformat().replace("+00:00", "Z")
+
+
+def typed(text: str, type_name: str | None) -> Value:
+    """An attribute's text as the value that its declared type says; the text itself where it is none.
+
+    >>> typed("1.50", "float"), typed("true", "boolean"), typed("many", "integer"), typed("7", "string")
+    (1.5, True, 'many', '7')
+    """
+    kind = (type_name or "").lower()
+    try:
+        if kind in ("integer", "int"):
+            return int(text)
+        if kind in ("float", "real", "double"):
+            return float(text)
+    except ValueError:
+        return text
+    if kind in ("boolean", "bool") and text.strip().lower() in ("true", "false"):
+        return text.strip().lower() == "true"
+    return text

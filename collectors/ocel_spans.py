@@ -1,0 +1,364 @@
+"""Events, objects and relations of a log as spans, so that what is kept is what is always kept.
+
+- An event is a span of no length in a trace of its own: `q2c.operation` says its type, and the catalogue's id
+  attributes say its objects.
+- An object is a span below the first event that names it, and a relation one below its child's first event: so they
+  are no runs of their own, and no object is older than what happened to it.
+- Where the catalogue declares the relation, its span names child and parent as any span would.
+
+All of the log stands in `ocel.*` attributes as it came, so that an export gives it back. Ids are made from the log's
+name and the log's ids: loading a log again, or a longer copy of it, adds only what is new. The whole layout stands in
+docs/object-centric-logs.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from collectors.batch import YEAR_1990_NS, Decoded, Gathering
+from collectors.event_log import (
+    AttributeValue,
+    Event,
+    EventLog,
+    LogObject,
+    ObjectRelation,
+    TypeDeclaration,
+    instant,
+    iso,
+)
+from collectors.log_names import LogNames
+from trace_model.catalogue.schema import Catalogue, ObjectType
+
+SCOPE = "cashtrail.ocel"
+"""The instrumentation scope of every span that stands for a piece of a log."""
+BATCH_SPANS = 5_000
+INTERNAL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the traces something stands; `parent` is the span above it, if any."""
+
+    at_ns: int
+    trace_id: bytes
+    parent: int | None
+    service: str
+
+
+class LogSpans:
+    """The spans of one log. Iterating reads the log once and fills its report."""
+
+    def __init__(self, log: EventLog, catalogue: Catalogue, source: str) -> None:
+        self._log = log
+        self._report = log.report
+        self._catalogue = catalogue
+        self._names = LogNames(catalogue, log.report)
+        self._source = source
+        self._batch = Gathering(source)
+        self._types: dict[str, str] = {}
+        self._first: dict[str, tuple[int, str, Place]] = {}
+        self._seen: dict[int, int] = {}
+        self._quantities: Counter[str] = Counter()
+        self._begins_ns: int | None = None
+
+    def __iter__(self) -> Iterator[tuple[str, Decoded]]:
+        """Batches of spans, each with the part of the log that it comes from. Raises MalformedRequest."""
+        self._index_objects()
+        for part, pieces, take in (
+            ("events", self._log.events, self._event),
+            ("relations", self._log.relations, self._relation),
+            ("objects", self._log.objects, self._object),
+        ):
+            for piece in pieces():
+                take(piece)
+                if len(self._batch.rows) >= BATCH_SPANS:
+                    yield part, self._taken()
+        self._declarations()
+        self._report_objects()
+        yield "the end", self._taken()
+
+    def _taken(self) -> Decoded:
+        full, self._batch = self._batch, Gathering(self._source)
+        return full.decoded(0)
+
+    def _index_objects(self) -> None:
+        for key, type_name in self._log.object_types():
+            self._report.object_count += 1
+            if key not in self._types:
+                self._types[key] = type_name
+            elif self._types[key].strip() == type_name.strip():
+                self._report.found("object_twice", key)
+            else:
+                self._report.found("object_of_two_types", f"{key}: {self._types[key]} and {type_name}")
+        for key in self._types:
+            if key != key.strip():
+                self._report.found("outer_spaces", f"object {key!r}")
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _event(self, event: Event) -> None:
+        self._report.event_count += 1
+        at_ns = self._time_of(event)
+        ids = self._ids_of_new(event, at_ns) if at_ns is not None else None
+        if at_ns is None or ids is None:
+            return
+        trace_id, span_id = ids
+        operation, milestone = self._names.event_type(event.type)
+        means = operation or milestone
+        if means is None:
+            self._report.found("unknown_event_type", event.type.strip())
+        place = Place(at_ns, trace_id, None, means.system if means else self._log.name)
+        objects = self._objects_of(event)
+        attributes: dict[str, Any] = {
+            "ocel.kind": "event",
+            "ocel.event.id": event.id,
+            "ocel.event.type": event.type,
+            "ocel.object.ids": [key for key, _ in objects],
+            "ocel.object.qualifiers": [qualifier for _, qualifier in objects],
+            "q2c.operation": operation.name if operation else event.type.strip(),
+        }
+        if milestone:
+            attributes["q2c.milestone"] = milestone.name
+        named: dict[str, list[str]] = {}
+        for resolved in dict.fromkeys(found for key, _ in objects if (found := self._resolved(key)) is not None):
+            below = Place(at_ns, trace_id, span_id, place.service)
+            if resolved not in self._first or (at_ns, event.id) < self._first[resolved][:2]:
+                self._first[resolved] = (at_ns, event.id, below)
+            if meant := self._names.object_type(self._types[resolved]):
+                named.setdefault(meant.id_attributes[0], []).append(resolved.strip())
+        attributes |= {name: keys[0] if len(keys) == 1 else keys for name, keys in named.items()}
+        attributes |= {f"ocel.attribute.{name}": value for name, value in event.attributes}
+        if self._begins_ns is None or at_ns < self._begins_ns:
+            self._begins_ns = at_ns
+        self._span(place, span_id, event.type.strip() or "event", attributes)
+
+    def _time_of(self, event: Event) -> int | None:
+        """The event's instant in Unix nanoseconds; None for an event that has to be left out."""
+        if event.time is None or not event.time.strip():
+            self._batch.refuse("event_without_time", f"event {event.id!r} ({event.type})")
+            self._report.found("event_without_time", f"{event.id} ({event.type})")
+            return None
+        if (at_ns := self._instant(event.time)) is None:
+            self._batch.refuse("unreadable_time", f"event {event.id!r}: {event.time!r} is no ISO 8601 time")
+        return at_ns
+
+    def _ids_of_new(self, event: Event, at_ns: int) -> tuple[bytes, int] | None:
+        """The ids of the event's span; None where the same event has been taken. An id of two events gives each its own."""
+        if event.id != event.id.strip():
+            self._report.found("outer_spaces", f"event {event.id!r}")
+        content = _digest(repr((event.type, at_ns, sorted(map(repr, event.attributes)), sorted(set(event.objects)))))
+        ids = self._ids("event", event.id)
+        if ids[1] in self._seen and self._seen[ids[1]] != content:
+            self._report.found("event_id_reused", event.id)
+            ids = self._ids("event", event.id, str(content))
+        if ids[1] in self._seen:
+            self._report.found("event_twice", event.id)
+            return None
+        self._seen[ids[1]] = content
+        return ids
+
+    def _objects_of(self, event: Event) -> list[tuple[str, str]]:
+        """The event's objects with their qualifiers, as they stand there, each row once."""
+        rows = Counter(event.objects)
+        self._report.event_object_count += len(event.objects)
+        if not rows:
+            self._report.found("event_without_objects", f"{event.id} ({event.type})")
+        for (key, qualifier), count in rows.items():
+            if count > 1:
+                self._report.found("event_object_twice", f"{event.id} - {key} ({qualifier})", count - 1)
+            if (resolved := self._resolved(key)) is None:
+                self._report.found("event_names_missing_object", f"{event.id} names {key!r}")
+            elif resolved != key:
+                self._report.found("outer_spaces", f"object {key!r}")
+        return list(rows)
+
+    # -- relations -----------------------------------------------------------------------------------------------
+
+    def _relation(self, relation: ObjectRelation) -> None:
+        self._report.object_object_count += 1
+        told = f"{relation.source} - {relation.target} ({relation.qualifier})"
+        trace_id, span_id = self._ids("relation", relation.source, relation.target, relation.qualifier)
+        if span_id in self._seen:
+            self._report.found("object_object_twice", told)
+            return
+        self._seen[span_id] = 0
+        source, target = self._resolved(relation.source), self._resolved(relation.target)
+        attributes: dict[str, Any] = {
+            "ocel.kind": "relation",
+            "ocel.source.id": relation.source,
+            "ocel.target.id": relation.target,
+            "ocel.qualifier": relation.qualifier,
+        }
+        if source is None or target is None:
+            self._report.found("relation_to_missing_object", told)
+            first, second = source or target, None
+        else:
+            first, second = self._linked(source, target, relation.qualifier, attributes)
+        found = self._first.get(first or "")
+        place = found[2] if found else Place(self._known_from(second), trace_id, None, self._log.name)
+        self._span(place, span_id, relation.qualifier.strip() or "relation", attributes)
+
+    def _linked(self, source: str, target: str, qualifier: str, attributes: dict[str, Any]) -> tuple[str, str]:
+        """`attributes` says what ties the two; answers child and parent, or source and target where nothing does."""
+        of_source, of_target = self._type_of(source), self._type_of(target)
+        if of_source is None or of_target is None:
+            return source, target
+        for key, own, other in ((source, of_source, of_target), (target, of_target, of_source)):
+            if own.in_logs.quantity == other.name and own.name != other.name:
+                self._quantities[key] += 1
+        if (declared := self._names.relation(of_source, of_target, qualifier)) is None:
+            self._report.found("undeclared_relation", f"{of_source.name} - {of_target.name} ({qualifier})")
+            attributes[of_source.id_attributes[0]] = source.strip()
+            # of two objects of one type a span can only say that it speaks of both: nothing is gained by it
+            attributes.setdefault(of_target.id_attributes[0], target.strip())
+            return source, target
+        child, parent = (source, target) if declared[1] else (target, source)
+        child_type = of_source if declared[1] else of_target
+        attributes[child_type.id_attributes[0]] = child.strip()
+        attributes[declared[0].id_attribute] = parent.strip()
+        return child, parent
+
+    # -- objects -------------------------------------------------------------------------------------------------
+
+    def _object(self, found: LogObject) -> None:
+        values = list(dict.fromkeys(self._dated(value) for value in found.attributes))
+        since = None if found.since is None else self._dated(AttributeValue("", found.since, ""))[1]
+        trace_id, _ = self._ids("object", found.id)
+        _, span_id = self._ids("object", found.id, found.type, repr(values), since or "")
+        if span_id in self._seen:
+            return
+        self._seen[span_id] = 0
+        attributes: dict[str, Any] = {
+            "ocel.kind": "object",
+            "ocel.object.id": found.id,
+            "ocel.object.type": found.type,
+            "ocel.attributes": [{"name": name, "time": time, "value": value} for name, time, value in values],
+        }
+        if since is not None:
+            attributes["ocel.since"] = since
+        if (own := self._names.object_type(found.type)) is not None:
+            attributes[own.id_attributes[0]] = found.id.strip()
+            attributes |= self._money(own, found.id, values)
+            attributes |= self._quantity(own, found.id)
+        known = self._first.get(found.id)
+        place = known[2] if known else Place(self._known_from(None, values), trace_id, None, self._log.name)
+        self._span(place, span_id, found.type.strip() or "object", attributes)
+
+    def _dated(self, value: AttributeValue) -> tuple[str, str | None, Any]:
+        """Name, time in UTC and value; a time that cannot be read stays as it is."""
+        at_ns = self._instant(value.time) if value.time else None
+        return value.name, value.time if at_ns is None else iso(at_ns), value.value
+
+    def _money(self, own: ObjectType, key: str, values: Sequence[tuple[str, str | None, Any]]) -> dict[str, str]:
+        said = [(time or "", value) for name, time, value in values if name == own.in_logs.amount]
+        if not said:
+            return {}
+        latest = max(said, key=lambda pair: pair[0])[1]
+        try:
+            amount = Decimal(str(latest))
+        except InvalidOperation:
+            self._report.found("amount_is_no_number", f"{key}: {own.in_logs.amount} {latest!r}")
+            return {}
+        currency = own.in_logs.currency or self._catalogue.reporting_currency
+        if own.in_logs.currency is None:
+            self._report.found("currency_assumed", f"{own.name}.{own.in_logs.amount} in {currency}")
+        return {"q2c.amount": str(amount), "q2c.currency": currency}
+
+    def _quantity(self, own: ObjectType, key: str) -> dict[str, int]:
+        if own.in_logs.quantity is None:
+            return {}
+        counted = self._quantities[key] + (own.in_logs.quantity == own.name)
+        return {"q2c.quantity": counted} if counted else {}
+
+    # -- the log as a whole --------------------------------------------------------------------------------------
+
+    def _declarations(self) -> None:
+        """A span keeps which types the log declares, also those that nothing is of."""
+        of_events, of_objects = self._log.types()
+        if not of_events and not of_objects:
+            return
+        attributes = {
+            "ocel.kind": "log",
+            "ocel.event.types": [_declaration(each) for each in of_events],
+            "ocel.object.types": [_declaration(each) for each in of_objects],
+        }
+        trace_id, span_id = self._ids("log", repr(attributes))
+        self._span(Place(self._known_from(None), trace_id, None, self._log.name), span_id, "log", attributes)
+
+    def _report_objects(self) -> None:
+        has_lead = False
+        for key, type_name in self._types.items():
+            meant = self._names.object_type(type_name)
+            if meant is None:
+                self._report.found("unknown_object_type", type_name.strip())
+            elif meant.name in self._catalogue.lead_types:
+                has_lead = True
+            if key not in self._first:
+                self._report.found("object_without_events", f"{key} ({type_name})")
+        if not has_lead:
+            self._report.found("no_lead_objects", f"lead types are {', '.join(self._catalogue.lead_types)}")
+
+    def _resolved(self, key: str) -> str | None:
+        """The id under which the log holds an object: as it is named, else without the spaces around it."""
+        return key if key in self._types else stripped if (stripped := key.strip()) in self._types else None
+
+    def _type_of(self, key: str) -> ObjectType | None:
+        return self._names.object_type(self._types[key])
+
+    def _known_from(self, key: str | None, values: Sequence[tuple[str, str | None, Any]] = ()) -> int:
+        """When something without an event of its own shows: with `key`, else by its values' times, else as the log begins."""
+        if key is not None and key in self._first:
+            return self._first[key][0]
+        times = [read[0] for _, time, _ in values if time and (read := instant(time)) and read[0] >= YEAR_1990_NS]
+        return min(times, default=self._begins_ns or 0)
+
+    def _instant(self, text: str) -> int | None:
+        if (read := instant(text)) is None:
+            self._report.found("unreadable_time", repr(text))
+            return None
+        if not read[1]:
+            self._report.found("time_without_zone", text)
+        return read[0]
+
+    def _ids(self, *parts: str) -> tuple[bytes, int]:
+        """Trace and span id of a piece of this log, always the same; no span id is 0, which OTLP forbids."""
+        digest = blake2b("\x1f".join((self._log.name, *parts)).encode(), digest_size=24).digest()
+        return digest[:16], int.from_bytes(digest[16:], "big") or 1
+
+    def _span(self, place: Place, span_id: int, name: str, attributes: dict[str, Any]) -> None:
+        resource = {"service.name": place.service, "ocel.log": self._log.name}
+        self._batch.rows.append(
+            (
+                place.trace_id,
+                span_id,
+                place.parent,
+                name,
+                INTERNAL,
+                place.service,
+                SCOPE,
+                place.at_ns,
+                place.at_ns,
+                0,
+                None,
+                None,
+                orjson.dumps(attributes).decode(),
+                orjson.dumps(resource).decode(),
+                None,
+                None,
+            )
+        )
+
+
+def _declaration(declared: TypeDeclaration) -> dict[str, Any]:
+    return {"name": declared.name, "attributes": dict(declared.attributes)}
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")

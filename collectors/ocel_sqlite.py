@@ -1,0 +1,280 @@
+"""OCEL 2.0 in SQLite: one table a type, found through `event_map_type` and `object_map_type`.
+
+Read-only. Events and attribute values are streamed; the ids of events and objects are held in memory. Ids are compared
+as text, because writers give the same id as a number in one table and as text in the next.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import quote
+
+from collectors.batch import MalformedRequest
+from collectors.event_log import (
+    AttributeValue,
+    Event,
+    LogObject,
+    LogReport,
+    ObjectRelation,
+    TypeDeclaration,
+    Value,
+)
+
+MAGIC = b"SQLite format 3\x00"
+NEEDED = ("event", "object", "event_object", "event_map_type", "object_map_type")
+_OWN_COLUMNS = {"ocel_id", "ocel_time", "ocel_changed_field"}
+_AS_TEXT = "case typeof({0}) when 'real' then cast(cast({0} as integer) as text) else cast({0} as text) end"
+
+
+class SqliteLog:
+    """The log in the file at `path`, as `event_log.EventLog`."""
+
+    def __init__(self, path: Path, report: LogReport, on_close: Callable[[], None] = lambda: None) -> None:
+        """Raises MalformedRequest where the file is no SQLite database, or one without OCEL's tables."""
+        self._on_close = on_close
+        self.name = report.name
+        self.report = report
+        self._read_rows = 0
+        self._c = _opened(path)
+        tables = {name for (name,) in self._rows("select name from sqlite_master where type in ('table', 'view')")}
+        if missing := [name for name in NEEDED if name not in tables]:
+            self._c.close()
+            raise MalformedRequest(
+                f"SQLite without OCEL 2.0's tables {', '.join(missing)}. Found: {', '.join(sorted(tables)) or 'none'}"
+            )
+        self._has_relations = "object_object" in tables
+        self._tables = {str(name).lower(): str(name) for name in tables}
+        self._total_rows = sum(
+            next(iter(self._rows(f"select count(*) from {_quoted(table)}")))[0]  # noqa: S608
+            for table in tables
+            if table.startswith(("event_", "object_")) or table in NEEDED
+        )
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._c.close()
+        self._on_close()
+
+    def types(self) -> tuple[Sequence[TypeDeclaration], Sequence[TypeDeclaration]]:
+        """The types of the two maps, each with the columns of its table."""
+        return self._declared("event"), self._declared("object")
+
+    def object_types(self) -> Iterator[tuple[str, str]]:
+        """Every row of `object`."""
+        return (
+            (_text(key), _text(type_name)) for key, type_name in self._counted("select ocel_id, ocel_type from object")
+        )
+
+    def events(self) -> Iterator[Event]:
+        """Every row of the event types' tables that `event` holds, with the objects of `event_object`."""
+        known = self._event_types()
+        self._index_event_objects()
+        seen: set[str] = set()
+        for type_name, table in self._type_tables("event"):
+            for key, time, attributes in self._event_rows(table):
+                if key not in known:
+                    self.report.found("event_row_missing", f"{table}: {key}")
+                    continue
+                seen.add(key)
+                # one id with two types: the table says which of them this row is
+                own = type_name if type_name in known[key] else next(iter(known[key]))
+                yield Event(key, own, time, attributes, self._objects_of(key, known))
+        for key, types in known.items():
+            if key not in seen:
+                yield Event(key, next(iter(types)), None, (), self._objects_of(key, known))
+        for key, count in self._rows("select event_id, count(*) from temp.event_objects group by event_id"):
+            if key not in known and key.strip() not in known:
+                self.report.found("event_row_missing", f"event_object: {key}", count)
+
+    def objects(self) -> Iterator[LogObject]:
+        """Every object with the rows of its type's table."""
+        known = dict(self.object_types())
+        seen: set[str] = set()
+        for type_name, table in self._type_tables("object"):
+            for key, rows in groupby(self._object_rows(table), key=lambda row: row[0]):
+                if key not in known:
+                    self.report.found("object_row_missing", f"{table}: {key}", sum(1 for _ in rows))
+                    continue
+                seen.add(key)
+                since, values = None, []
+                for _, base_time, told in rows:
+                    since = since if base_time is None else base_time
+                    values += told
+                yield LogObject(
+                    key, known[key] if known[key].strip() == type_name.strip() else type_name, values, since
+                )
+        for key, type_name in known.items():
+            if key not in seen:
+                yield LogObject(key, type_name)
+
+    def relations(self) -> Iterator[ObjectRelation]:
+        """Every row of `object_object`; none where there is no such table."""
+        if not self._has_relations:
+            return
+        for source, target, qualifier in self._counted(
+            "select ocel_source_id, ocel_target_id, ocel_qualifier from object_object"
+        ):
+            yield ObjectRelation(_text(source), _text(target), _text(qualifier))
+
+    def read_share(self) -> float:
+        """Rows read of all rows, each read about once."""
+        return min(self._read_rows / max(self._total_rows, 1), 1.0)
+
+    def _declared(self, kind: str) -> list[TypeDeclaration]:
+        found = []
+        for type_name, table in self._type_tables(kind, report=False):
+            columns = self._rows(f"select name, type from pragma_table_info({_literal(table)})")  # noqa: S608
+            found.append(
+                TypeDeclaration(
+                    type_name, {name: _declared_type(decl) for name, decl in columns if name not in _OWN_COLUMNS}
+                )
+            )
+        return found
+
+    def _type_tables(self, kind: str, *, report: bool = True) -> Iterator[tuple[str, str]]:
+        """Each type of a map with the name of its table, where there is one."""
+        told: set[str] = set()
+        for type_name, mapped in self._rows(f"select ocel_type, ocel_type_map from {kind}_map_type"):  # noqa: S608
+            table = self._tables.get(f"{kind}_{mapped}".lower()) or self._tables.get(
+                f"{kind}_{_text(mapped).strip()}".lower()
+            )
+            if table is None:
+                if report:
+                    self.report.found("row_is_malformed", f"{kind}_map_type: {type_name} has no table {kind}_{mapped}")
+            elif table not in told:
+                told.add(table)
+                yield _text(type_name), table
+
+    def _event_types(self) -> dict[str, dict[str, None]]:
+        """The types of every event by its id; mostly one."""
+        known: dict[str, dict[str, None]] = {}
+        for raw_key, raw_type in self._counted("select ocel_id, ocel_type from event"):
+            key, type_name = _text(raw_key), _text(raw_type)
+            types = known.setdefault(key, {})
+            if type_name in types:
+                self.report.found("event_twice", f"event: {key}")
+            types[type_name] = None
+        return known
+
+    def _event_rows(self, table: str) -> Iterator[tuple[str, str | None, list[tuple[str, Value]]]]:
+        for row in self._dicts(f"select * from {_quoted(table)}"):  # noqa: S608
+            attributes = [
+                (name, told)
+                for name, raw in row.items()
+                if name not in _OWN_COLUMNS and (told := _value(raw)) is not None
+            ]
+            time = row.get("ocel_time")
+            yield _text(row.get("ocel_id")), None if time is None else _text(time), attributes
+
+    def _object_rows(self, table: str) -> Iterator[tuple[str, str | None, list[AttributeValue]]]:
+        """Id, time and values of each row, the rows of an object together. A row of changes has no time of its own."""
+        key = _AS_TEXT.format("ocel_id")
+        for row in self._dicts(f"select * from {_quoted(table)} order by {key}, rowid"):  # noqa: S608
+            time = None if row.get("ocel_time") is None else _text(row["ocel_time"])
+            changed = row.get("ocel_changed_field")
+            names = [name for name in row if name not in _OWN_COLUMNS] if changed is None else [_text(changed)]
+            values = [AttributeValue(name, time, told) for name in names if (told := _value(row.get(name))) is not None]
+            yield _text(row.get("ocel_id")), time if changed is None else None, values
+
+    def _index_event_objects(self) -> None:
+        """Looking up an event's objects takes no scan: they are copied once into an indexed temporary table."""
+        event, thing = _AS_TEXT.format("ocel_event_id"), _AS_TEXT.format("ocel_object_id")
+        self._c.executescript(
+            f"""
+            drop table if exists temp.event_objects;
+            create temp table event_objects as
+            select coalesce({event}, '') as event_id, trim(coalesce({event}, '')) as event_key, coalesce({thing}, '') as object_id,
+                coalesce(ocel_qualifier, '') as qualifier
+            from event_object order by rowid;
+            create index temp.event_objects_of on event_objects (event_key);
+            """  # noqa: S608
+        )
+
+    def _objects_of(self, key: str, known: dict[str, dict[str, None]]) -> list[tuple[str, str]]:
+        rows = self._c.execute(
+            "select event_id, object_id, qualifier from temp.event_objects where event_key = ? order by rowid",
+            [key.strip()],
+        ).fetchall()
+        self._read_rows += len(rows)
+        return [(thing, qualifier) for event, thing, qualifier in rows if event == key or event not in known]
+
+    def _counted(self, query: str) -> Iterator[tuple[object, ...]]:
+        for row in self._rows(query):
+            self._read_rows += 1
+            yield row
+
+    def _dicts(self, query: str) -> Iterator[dict[str, object]]:
+        with closing(self._c.cursor()) as cursor:
+            cursor.execute(query)
+            names = [column[0] for column in cursor.description]
+            for row in cursor:
+                self._read_rows += 1
+                yield dict(zip(names, row, strict=True))
+
+    def _rows(self, query: str) -> Iterator[tuple[object, ...]]:
+        try:
+            with closing(self._c.cursor()) as cursor:
+                yield from cursor.execute(query)
+        except sqlite3.DatabaseError as fault:
+            raise MalformedRequest(f"SQLite cannot read it: {fault}") from None
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A read-only connection; a database in WAL mode on a disk that cannot be written is read as it lies."""
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True, check_same_thread=False)
+        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        try:
+            connection.execute("select count(*) from sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            connection.close()
+            continue
+        except sqlite3.DatabaseError as fault:
+            connection.close()
+            raise MalformedRequest(f"SQLite cannot read it: {fault}") from None
+        return connection
+    raise MalformedRequest("SQLite cannot open it; is it whole?")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _text(raw: object) -> str:
+    """An id, name or time as text: 880001, 880001.0 and '880001' are one id."""
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    if isinstance(raw, bytes):
+        return raw.decode("utf-8", "replace")
+    return "" if raw is None else str(raw)
+
+
+def _value(raw: object) -> Value | None:
+    """A column's value as JSON can say it."""
+    if isinstance(raw, bytes):
+        return raw.decode("utf-8", "replace")
+    if isinstance(raw, float) and not math.isfinite(raw):
+        return str(raw)
+    return raw if isinstance(raw, str | int | float) else None
+
+
+def _declared_type(declaration: object) -> str:
+    """OCEL's name of a column's declared type.
+
+    >>> _declared_type("REAL"), _declared_type("TIMESTAMP"), _declared_type("TEXT")
+    ('float', 'time', 'string')
+    """
+    words = str(declaration or "").lower()
+    for sign, name in (("int", "integer"), ("bool", "boolean"), ("time", "time"), ("date", "time")):
+        if sign in words:
+            return name
+    return "float" if any(sign in words for sign in ("real", "floa", "doub", "num", "dec")) else "string"
