@@ -1,1 +1,1 @@
-"""What several pages show: filters, state marks, money and time, the timeline and trace pictures."""
+"""What several pages are made of: words for figures, tables, the shell, dialogs. Knows the store's reading methods, never DuckDB."""

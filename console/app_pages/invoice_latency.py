@@ -1,0 +1,267 @@
+"""Invoice latency: how long from one business point to another, and what is accepted but not billed. Every bar leads to its orders."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from console.components import downloads, filter_bar, wording
+from console.components.blocks import Tile, amount, empty, head, link, tiles
+from console.components.charts import ACCENT, BAD, QUIET, framed, tone
+from console.components.markup import join
+from console.components.panel import panel
+from console.components.shell import heading
+from console.components.signs import TIMELINE, badge, known
+from console.components.table import Column, table
+from console.components.view import View, look
+from console.filters import LATENCY
+from console.resources import current
+
+ROWS = 50
+DAYS = {"7": "Last 7 days", "30": "Last 30 days", "90": "Last 90 days"}
+DOWNLOADED = downloads.columns(
+    "lead_id=reference customer_name=customer amount currency "
+    "reporting_amount=amount_in_reporting_currency region product_line legal_entity from_at until_at "
+    "latency_s due_at"
+)
+UNBILLED = downloads.columns(
+    "lead_id=reference customer_name=customer amount currency "
+    "reporting_amount=amount_in_reporting_currency unbilled_amount=unbilled_in_reporting_currency "
+    "accepted_at age_s due_at state coverage"
+)
+
+
+def trend(view: View, days: list[dict[str, Any]]) -> None:
+    figure = go.Figure()
+    dates = [row["day"] for row in days]
+    for name, column, colour in (("half within", "p50_s", tone(ACCENT)), ("nine of ten within", "p90_s", tone(QUIET))):
+        hours = [row[column] / 3600 if row[column] is not None else None for row in days]
+        told = [[wording.span_of(row[column]), row["order_count"], row["open_count"]] for row in days]
+        figure.add_scatter(
+            x=dates,
+            y=hours,
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            marker={"size": 6},
+            customdata=told,
+            hovertemplate="%{x|%d %b}: "
+            + name
+            + " %{customdata[0]}<br>%{customdata[1]} orders, %{customdata[2]} waiting<extra></extra>",
+        )
+    framed(figure, height=240, legend=True).update_yaxes(title_text="hours", rangemode="tozero")
+    event = st.plotly_chart(
+        figure, key="trend", on_select="rerun", selection_mode="points", config={"displayModeBar": False}
+    )
+    if event and event.selection.points:
+        _show_rows(day=str(event.selection.points[0]["x"])[:10], band=None)
+
+
+def distribution(bands: list[dict[str, Any]]) -> None:
+    figure = go.Figure()
+    words = [_band(row) for row in bands]
+    for name, values, colour in (
+        ("done", [row["done_count"] for row in bands], tone(ACCENT)),
+        ("still waiting", [row["waiting_count"] for row in bands], tone(QUIET)),
+    ):
+        figure.add_bar(
+            x=words,
+            y=values,
+            name=name,
+            marker={"color": colour},
+            hovertemplate="%{x}: %{y} " + name + "<extra></extra>",
+        )
+    framed(figure, height=240, legend=True).update_layout(barmode="stack", bargap=0.25)
+    figure.update_yaxes(title_text="orders")
+    event = st.plotly_chart(
+        figure, key="distribution", on_select="rerun", selection_mode="points", config={"displayModeBar": False}
+    )
+    if event and event.selection.points:
+        _show_rows(day=None, band=str(event.selection.points[0]["point_index"]))
+
+
+def ageing(bands: list[dict[str, Any]], currency: str) -> None:
+    colours = [tone(BAD) if row["from_s"] >= 604_800 else tone(QUIET) for row in bands]
+    told = [[row["order_count"], wording.money(row["unbilled_amount"], currency, cents=False)] for row in bands]
+    figure = go.Figure(
+        go.Bar(
+            x=[_band(row) for row in bands],
+            y=[float(row["unbilled_amount"]) for row in bands],
+            marker={"color": colours},
+            customdata=told,
+            hovertemplate="%{x}: %{customdata[1]}, %{customdata[0]} orders<extra></extra>",
+        )
+    )
+    framed(figure, height=200).update_yaxes(title_text=currency)
+    st.plotly_chart(figure, key="ageing", config={"displayModeBar": False})
+
+
+def _band(row: dict[str, Any]) -> str:
+    if row["until_s"] is None:
+        return f"over {wording.span_of(row['from_s'])}"
+    return (
+        f"under {wording.span_of(row['until_s'])}"
+        if row["from_s"] == 0
+        else f"{wording.span_of(row['from_s'])} to {wording.span_of(row['until_s'])}"
+    )
+
+
+def _show_rows(*, day: str | None, band: str | None) -> None:
+    if (st.query_params.get("day"), st.query_params.get("band")) != (day, band):
+        filter_bar.put({"day": day, "band": band})
+        st.rerun()
+
+
+def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> None:
+    """The orders behind the chosen bar, or the slowest where none is chosen."""
+    day, band = _chosen(bands)
+    limits = {"day": day, "from_s": band["from_s"] if band else None, "until_s": band["until_s"] if band else None}
+    found = view.rows("latency_orders", **asked, **limits, limit=ROWS)
+    title = (
+        f"Orders accepted on {day:%d %b %Y} (UTC)"
+        if day
+        else f"Orders that took {_band(band)}"
+        if band
+        else "Slowest orders"
+    )
+    more = (
+        link(
+            "Show the slowest",
+            view.link("invoice-latency", **{k: v for k, v in _address().items() if k not in ("day", "band")}),
+        )
+        if day or band
+        else None
+    )
+    if not found:
+        panel(
+            join([head(title, more=more), empty("No orders.", "None was accepted there in the time chosen.")]),
+            key="behind",
+        )
+        return
+    columns = [
+        Column("Reference", lambda t: t["lead_id"], "fit"),
+        Column("Customer", lambda t: t["customer_name"] or "not given", "line"),
+        Column("Amount", lambda t: amount(t["amount"], t["currency"]), "number"),
+        Column("Accepted", lambda t: view.at(t["from_at"]), "fit"),
+        Column("Invoiced", lambda t: view.at(t["until_at"]) if t["until_at"] else "not yet", "fit"),
+        Column("Latency", lambda t: wording.span_of(t["latency_s"]), "number"),
+        Column("Due", lambda t: view.due(t["due_at"]) if t["until_at"] is None else view.at(t["due_at"]), "fit"),
+    ]
+    caption = f"Longest first, {len(found)} of {wording.count(found[0]['total_count'])}."
+    shown = table(
+        columns, found, href=lambda t: view.link("order", type=t["lead_type"], id=t["lead_id"]), caption=caption
+    )
+    panel(join([head(title, note=wording.plural(found[0]["total_count"], "order"), more=more), shown]), key="behind")
+
+
+def unbilled(view: View, segments: dict[str, Any]) -> None:
+    found = view.rows("unbilled", **segments, limit=ROWS)
+    if not found:
+        panel(
+            join(
+                [
+                    head("Accepted, not billed"),
+                    empty(
+                        "Nothing is unbilled.", f"Every accepted order is invoiced in full as of {view.now_words()}."
+                    ),
+                ]
+            ),
+            key="unbilled",
+        )
+        return
+    columns = [
+        Column("Reference", lambda t: t["lead_id"], "fit"),
+        Column("Customer", lambda t: t["customer_name"] or "not given", "line"),
+        Column("Unbilled", lambda t: amount(t["unbilled_amount"], view.reporting_currency), "number"),
+        Column("Order", lambda t: amount(t["amount"], t["currency"]), "number", wide=True),
+        Column("Age", lambda t: wording.span_of(t["age_s"]), "number"),
+        Column("Invoice due", lambda t: view.due(t["due_at"]), "fit"),
+        Column("State", lambda t: badge(known(TIMELINE, t["state"])), "fit"),
+    ]
+    caption = f"Largest unbilled amount first, {len(found)} of {wording.count(found[0]['total_count'])}."
+    note = f"{view.money(found[0]['total_unbilled'])} in {wording.plural(found[0]['total_count'], 'order')}"
+    panel(head("Accepted, not billed", note=note), key="unbilled_head")
+    ageing(view.rows("unbilled_ageing", **segments), view.reporting_currency)
+    panel(
+        table(columns, found, href=lambda t: view.link("order", type=t["lead_type"], id=t["lead_id"]), caption=caption),
+        key="unbilled",
+    )
+
+
+def _chosen(bands: list[dict[str, Any]]) -> tuple[date | None, dict[str, Any] | None]:
+    day, band = st.query_params.get("day"), st.query_params.get("band", "")
+    try:
+        on = date.fromisoformat(day) if day else None
+    except ValueError:
+        on = None
+    return on, bands[int(band)] if band.isdigit() and int(band) < len(bands) else None
+
+
+def _address() -> dict[str, str]:
+    return {name: value for name, value in st.query_params.to_dict().items() if name != "as_of"}
+
+
+view = look()
+ask = filter_bar.asked(LATENCY)
+segments = {name: ask.parameters[name] for name in ("region", "product_line", "legal_entity")}
+measured = [promise for promise in current().store.catalogue.promises if promise.start != "start"]
+wanted = st.query_params.get("promise", "invoice_latency")
+promise = next((one for one in measured if one.name == wanted), measured[0] if measured else None)
+with heading(view, "Invoice latency"):
+    downloads.offer("unbilled", lambda: look().ask("unbilled", **segments, limit=downloads.MOST_ROWS), UNBILLED)
+if promise is None:
+    panel(empty("Nothing to measure.", "The catalogue has no promise between two milestones."), key="no_promise")
+    st.stop()
+
+values = filter_bar.segments(view)
+with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    filter_bar.choice("promise", promise.label, {one.name: one.label for one in measured}, ask, width=280)
+    filter_bar.choice("days", DAYS["30"], DAYS, ask, width=150)
+    for name, label in (("region", "Region"), ("product_line", "Product line"), ("legal_entity", "Legal entity")):
+        filter_bar.choice(name, label, values.get(name, {}), ask, width=140)
+    filter_bar.clear(ask, LATENCY)
+filter_bar.problems(ask)
+
+asked = {"start": promise.start, "stop": promise.stop, "days": ask.parameters["days"], **segments}
+days = view.rows("invoice_latency", **asked)
+bands = view.rows("latency_bands", **asked)
+if not days:
+    panel(
+        empty(
+            "No orders in this time.",
+            f"None reached '{filter_bar.milestones()[promise.start]}' in these days with these filters.",
+        ),
+        key="none",
+    )
+else:
+    orders, waiting, late = (sum(row[name] for row in days) for name in ("order_count", "open_count", "late_count"))
+    shown = [
+        Tile("Orders", wording.count(orders), f"in {ask.parameters['days']} days"),
+        Tile("Done", wording.count(orders - waiting), wording.share((orders - waiting) / orders)),
+        Tile("Still waiting", wording.count(waiting), view.money(sum(row["open_amount"] for row in days))),
+        Tile(
+            "Late",
+            wording.count(late),
+            wording.share(late / orders),
+            view.link("orders", promise=promise.name, state="breached"),
+            tone="red" if late else None,
+        ),
+    ]
+    panel(tiles(shown), key="figures")
+    left, right = st.columns(2, gap="medium")
+    with left:
+        panel(head("By day of the start", note="days in UTC; orders still waiting are not in it"), key="trend_head")
+        trend(view, days)
+    with right:
+        panel(head("How long it took", note="a click on a bar shows its orders"), key="distribution_head")
+        distribution(bands)
+    behind(view, asked, bands)
+    downloads.offer(
+        "latency",
+        lambda: look().ask("latency_orders", **asked, day=None, from_s=None, until_s=None, limit=downloads.MOST_ROWS),
+        DOWNLOADED,
+    )
+unbilled(view, segments)

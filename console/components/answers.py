@@ -1,0 +1,102 @@
+"""Answers of the store, shared by everyone who looks at the same moment. Knows no Streamlit.
+
+A live screen shows a *moment*: an instant that moves on when something new is shown or done, or the minute turns, yet at
+most every `LIVE_EVERY_S`. Within a moment a question with the same parameters is asked once, however many are looking.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import pyarrow as pa
+
+from trace_model.store import Store
+
+LIVE_EVERY_S = 2.0
+KEPT_ANSWERS = 400
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a screen shows: the world as of `as_of`, from what was known at `projected_seq` and done by `action_no`."""
+
+    as_of: datetime
+    projected_seq: int
+    action_no: int
+
+
+class Answers:
+    """Moments and answers of one store. Threads may share it."""
+
+    def __init__(self, store: Store, timer: Callable[[], float] = monotonic) -> None:
+        self._store = store
+        self._timer = timer
+        self._lock = threading.Lock()
+        self._live: Moment | None = None
+        self._live_since = 0.0
+        self._answers: OrderedDict[Any, Future[pa.Table]] = OrderedDict()
+
+    def moment(self, as_of: datetime | None) -> Moment:
+        """The moment to show: `as_of` where it is fixed, else the live one."""
+        action_no = int(self._store.rows("last_action")[0]["action_no"])
+        seq = self._store.projected_seq
+        if as_of is not None:
+            return Moment(as_of, seq, action_no)
+        now = self._store.clock()
+        with self._lock:
+            held = self._live
+            if (
+                held is None
+                or held.action_no != action_no
+                or held.as_of.replace(second=0, microsecond=0) != now.replace(second=0, microsecond=0)
+                or (held.projected_seq != seq and self._timer() - self._live_since >= LIVE_EVERY_S)
+            ):
+                held = self._live = Moment(now, seq, action_no)
+                self._live_since = self._timer()
+            return held
+
+    def ask(self, question: str, moment: Moment, **parameters: Any) -> pa.Table:
+        """The answer of `reads/<question>.sql` at `moment`; who asks while another is asking waits for that answer.
+
+        Raises what the store raises; a failed question is asked again the next time.
+        """
+        key = (question, moment, tuple(sorted((name, _frozen(value)) for name, value in parameters.items())))
+        with self._lock:
+            answer = self._answers.get(key)
+            mine = answer is None
+            if answer is None:
+                answer = self._answers[key] = Future()
+                while len(self._answers) > KEPT_ANSWERS:
+                    self._answers.popitem(last=False)
+            else:
+                self._answers.move_to_end(key)
+        if mine:
+            try:
+                answer.set_result(self._store.ask(question, as_of=moment.as_of, **parameters))
+            except BaseException as fault:  # noqa: BLE001 - whoever waits for this answer must get the same fault
+                with self._lock:
+                    self._answers.pop(key, None)
+                answer.set_exception(fault)
+        return answer.result()
+
+
+_of_store: WeakKeyDictionary[Store, Answers] = WeakKeyDictionary()
+_opening = threading.Lock()
+
+
+def answers_of(store: Store) -> Answers:
+    """The one `Answers` of `store` in this process."""
+    with _opening:
+        return _of_store.setdefault(store, Answers(store))
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

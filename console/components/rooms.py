@@ -1,0 +1,57 @@
+"""The rooms of the console and the links between them: one table, from which navigation and every address are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+
+@dataclass(frozen=True)
+class Room:
+    """A page: the last part of its address, its file under app_pages/, and where navigation shows it (None: nowhere)."""
+
+    path: str
+    title: str
+    icon: str
+    section: str | None
+
+    @property
+    def file(self) -> str:
+        return f"app_pages/{(self.path or 'today').replace('-', '_')}.py"
+
+
+ROOMS: tuple[Room, ...] = (
+    Room("", "Today", ":material/today:", "Work"),
+    Room("orders", "Orders", ":material/list_alt:", "Work"),
+    Room("exceptions", "Exceptions", ":material/report:", "Work"),
+    Room("replays", "Replays", ":material/replay:", "Work"),
+    Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight"),
+    Room("dependencies", "Dependencies", ":material/hub:", "Systems"),
+    Room("ingest", "Ingest health", ":material/input:", "Systems"),
+    Room("order", "Order timeline", ":material/timeline:", None),
+    Room("search", "Search", ":material/search:", None),
+)
+
+
+def of_path(path: str) -> Room:
+    """The room at an address; the first room where there is none.
+
+    >>> of_path("./orders").title, of_path("").title
+    ('Orders', 'Today')
+    """
+    last = path.rstrip("/").rsplit("/", 1)[-1].strip(".")
+    return next((room for room in ROOMS if room.path == last), ROOMS[0])
+
+
+def link(path: str, **parameters: object) -> str:
+    """The relative address of a room; parameters that are None or empty are left out, lists are joined by commas.
+
+    >>> link("orders", state=["breached", "stuck"], region=None), link("")
+    ('./orders?state=breached%2Cstuck', './')
+    """
+    given = {
+        name: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        for name, value in parameters.items()
+        if value not in (None, "", [], ())
+    }
+    return f"./{path}" + (f"?{urlencode(given)}" if given else "")

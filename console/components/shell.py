@@ -1,0 +1,165 @@
+"""What surrounds every page: navigation, the search box, as of when, how fresh, whose clock, who is signed in."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from console.components import rooms, wording
+from console.components.blocks import notice
+from console.components.live import live
+from console.components.markup import Html, join, tag
+from console.components.panel import go_to, panel
+from console.components.signs import icon
+from console.components.view import PRINCIPAL, View, fixed_instant, look, wire
+from console.resources import current
+
+_STYLE = """<style>
+[data-testid="stSidebar"] { min-width: 228px; max-width: 228px; }
+[data-testid="stSidebarUserContent"] { padding: 0 12px 12px; }
+[data-testid="stSidebarHeader"] { height: 40px; margin: 0; padding: 8px 12px 0; }
+[data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
+[data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
+[data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
+[data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }
+[data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 14px; }
+[data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
+[data-testid="stToolbar"] { top: 6px; }
+h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
+[data-stale="true"] { opacity: 1 !important; transition: none !important; }
+.stButton button, .stDownloadButton button, .stPopover button { min-height: 30px; padding: 2px 12px; }
+.stTextInput input, .stSelectbox div[data-baseweb="select"] > div { font-variant-numeric: tabular-nums; }
+@media (max-width: 1000px) { [data-testid="stMainBlockContainer"] { padding: 18px 16px 40px; } }
+</style>"""
+
+
+def sidebar(room: rooms.Room) -> None:
+    """Navigation and the state of the house; `room` is the page that is open."""
+    st.html(_STYLE)
+    view = look()
+    with st.sidebar:
+        _search(view)
+        section = None
+        for one in rooms.ROOMS:
+            if one.section is None:
+                continue
+            if one.section != section:
+                section = one.section
+                st.html(f'<div style="font-size:11px;opacity:.6;padding:10px 8px 2px;font-weight:500">{section}</div>')
+            st.page_link(one.file, label=one.title, icon=one.icon, width="stretch", query_params=_kept(view))
+        st.space(16)
+        live(_freshness)
+        if not current().access.is_open and st.button("Sign out", type="tertiary", icon=":material/logout:"):
+            st.session_state.pop(PRINCIPAL, None)
+            st.rerun()
+
+
+def heading(view: View, title: str, about: str | Html | None = None) -> DeltaGenerator:
+    """The page's title, and a notice where it does not show now. Returns the place on its right, for what the page offers."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(title, anchor=False, width="content")
+        offers = st.container(horizontal=True, horizontal_alignment="right", width="content")
+    if about:
+        panel(tag("span", about, class_="quiet"), key="about")
+    problem = fixed_instant()[1]
+    if problem:
+        panel(notice("yellow", "question", f"as_of: {problem}. Showing live."), key="as_of_problem")
+    if not view.live:
+        live_again = tag("a", "Back to live", href=rooms.link(room_now().path, **_address()), class_="link")
+        words = [
+            "Everything on this page is as of ",
+            tag("strong", wording.exact(view.as_of, view.zone)),
+            ", not now. ",
+            live_again,
+        ]
+        panel(notice("yellow", "clock", words), key="as_of")
+    return offers
+
+
+def sign_in() -> bool:
+    """True once someone is signed in; until then a form, and nothing else, is on the page."""
+    access = current().access
+    if access.is_open or st.session_state.get(PRINCIPAL):
+        st.session_state.setdefault(PRINCIPAL, access.principal(None))
+        return True
+    st.html(_STYLE)
+    with st.container(width=360), st.form("sign_in", border=True):
+        st.subheader("Cashtrail", anchor=False)
+        token = st.text_input(
+            "Access token",
+            type="password",
+            autocomplete="current-password",
+            help="From CASHTRAIL_LOGINS, name:role:token.",
+        )
+        if st.form_submit_button("Sign in", type="primary"):
+            who = access.principal(token.strip())
+            if who is not None:
+                st.session_state[PRINCIPAL] = who
+                st.rerun()
+            st.error("No login has this token. Ask whoever runs Cashtrail here for one.", icon=":material/key_off:")
+    return False
+
+
+def room_now() -> rooms.Room:
+    """The room that is open, by what `app.py` noted."""
+    return rooms.of_path(st.session_state.get("room", ""))
+
+
+def _address() -> dict[str, str]:
+    return {name: value for name, value in st.query_params.to_dict().items() if name != "as_of"}
+
+
+def _kept(view: View) -> dict[str, str]:
+    return {} if view.live else {"as_of": wire(view.as_of)}
+
+
+def _search(view: View) -> None:
+    def jump() -> None:
+        wanted = st.session_state["search_box"].strip()
+        st.session_state["search_box"] = ""
+        if not wanted:
+            return
+        found = current().store.rows("search", q=wanted, limit=2, as_of=view.as_of)
+        exact = [row for row in found if row["distance"] == 0 and row["lead_count"] == 1]
+        if len(exact) == 1:
+            go_to(view.link("order", type=exact[0]["lead_type"], id=exact[0]["lead_id"]))
+        else:
+            go_to(view.link("search", q=wanted))
+
+    st.text_input(
+        "Search",
+        key="search_box",
+        on_change=jump,
+        placeholder="Order, invoice, customer …",
+        icon=":material/search:",
+        type="search",
+        label_visibility="collapsed",
+        help="Any id of any system, or part of a customer's name. Enter jumps to the timeline.",
+    )
+
+
+def _freshness(view: View) -> None:
+    store = current().store
+    lag = store.lag()
+    last = view.rows("last_received")[0]["last_received_at"]
+    if lag.fault:
+        state = tag(
+            "span",
+            icon("alert"),
+            f"Screens are behind: {wording.plural(lag.spans, 'span')}",
+            class_="sign red",
+            title=lag.fault,
+        )
+    elif lag.oldest_unprojected_s > 5:
+        state = tag("span", icon("clock"), f"{wording.span_of(lag.oldest_unprojected_s)} behind", class_="sign yellow")
+    elif view.live:
+        state = tag("span", icon("check"), "Live", class_="sign green", title="Everything received is shown.")
+    else:
+        state = tag("span", icon("clock"), "Fixed instant", class_="sign yellow")
+    lines = [
+        tag("div", state),
+        tag("div", "As of ", view.at(view.as_of), f", {view.zone.key}", title=wording.exact(view.as_of, view.zone)),
+        tag("div", "Last span ", wording.ago(last, store.clock())) if last else tag("div", "No span received yet"),
+        tag("div", f"{view.who.name}, {view.who.role}"),
+    ]
+    panel(tag("div", join(lines), class_="small stack"), key="freshness")

@@ -1,0 +1,105 @@
+"""What a page looks at: one moment, one viewer, one time zone. Pages ask the store only through it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import streamlit as st
+
+from console.access import LOCAL, Principal
+from console.components import rooms, wording
+from console.components.answers import Answers, Moment, answers_of
+from console.components.markup import Html, tag
+from console.resources import current
+
+PRINCIPAL = "principal"
+
+
+@dataclass(frozen=True)
+class View:
+    moment: Moment
+    live: bool
+    zone: ZoneInfo
+    who: Principal
+    answers: Answers
+    reporting_currency: str
+
+    @property
+    def as_of(self) -> datetime:
+        return self.moment.as_of
+
+    def ask(self, question: str, **parameters: Any) -> pa.Table:
+        return self.answers.ask(question, self.moment, **parameters)
+
+    def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
+        """As `ask`, as plain rows: instants aware UTC, amounts Decimal."""
+        return list(self.ask(question, **parameters).to_pylist())
+
+    # -- words ---------------------------------------------------------------------------------------------------
+
+    def link(self, path: str, **parameters: object) -> str:
+        """The address of a room that shows the same moment as this one."""
+        return rooms.link(path, **parameters, as_of=None if self.live else wire(self.as_of))
+
+    def money(self, amount: Decimal | float | None, currency: str | None = None, *, cents: bool = False) -> str:
+        """An amount, in reporting currency unless another is named."""
+        return wording.money(amount, currency or self.reporting_currency, cents=cents)
+
+    def at(self, instant: datetime | None) -> Html:
+        """An instant on the viewer's clock, its title exact."""
+        shown = wording.instant(instant, self.zone, self.as_of)
+        return tag("span", shown, class_="nowrap", title=wording.exact(instant, self.zone))
+
+    def ago(self, instant: datetime | None) -> Html:
+        return tag("span", wording.ago(instant, self.as_of), class_="nowrap", title=wording.exact(instant, self.zone))
+
+    def due(self, instant: datetime | None, *, done: bool = False) -> Html:
+        """What a due instant means now; overdue reads red unless it no longer matters."""
+        late = instant is not None and instant < self.as_of and not done
+        title = wording.exact(instant, self.zone)
+        return tag("span", wording.due(instant, self.as_of), class_="nowrap red" if late else "nowrap", title=title)
+
+    def now_words(self) -> str:
+        """The moment as sentences name it: `14:02`, or the day and the time."""
+        return wording.instant(self.as_of, self.zone, current().store.clock())
+
+
+def look() -> View:
+    """The view that the address asks for: live, or as of `?as_of=`. An unreadable instant shows live; the shell says so."""
+    resources = current()
+    answers = answers_of(resources.store)
+    fixed = fixed_instant()[0]
+    return View(
+        moment=answers.moment(fixed),
+        live=fixed is None,
+        zone=wording.zone_named(st.context.timezone),
+        who=st.session_state.get(PRINCIPAL, LOCAL),
+        answers=answers,
+        reporting_currency=resources.store.catalogue.reporting_currency,
+    )
+
+
+def fixed_instant() -> tuple[datetime | None, str | None]:
+    """The instant that `?as_of=` fixes, or None, and what is wrong with it, or None."""
+    text = st.query_params.get("as_of")
+    if not text:
+        return None, None
+    try:
+        return wording.parse_instant(text), None
+    except ValueError as fault:
+        return None, str(fault)
+
+
+def wire(at: datetime) -> str:
+    """An instant as addresses write it.
+
+    >>> from datetime import UTC
+    >>> wire(datetime(2026, 3, 2, 9, 5, 7, 250000, tzinfo=UTC))
+    '2026-03-02T09:05:07Z'
+    """
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"

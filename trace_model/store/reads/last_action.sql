@@ -1,0 +1,3 @@
+-- last_action: one row: the number of the newest deed, 0 before the first. Screens ask it to know whether an answer may have changed.
+-- columns: action_no
+select coalesce(max(action_no), 0) as action_no from operator_actions

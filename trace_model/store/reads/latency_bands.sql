@@ -1,0 +1,26 @@
+-- latency_bands: one row per band of latency: how long from $start to $stop for orders that reached $start in the $days days before $as_of. Shortest first.
+-- An order that has not reached $stop stands in the band of its age so far, counted apart.
+-- $start, $stop milestone names; $region, $product_line, $legal_entity varchar or null; $days int; $as_of timestamptz
+-- columns: band (0..8), from_s, until_s (null: no upper end), done_count, waiting_count, late_count, amount (reporting currency)
+with bands as (
+    select * from (values (0, 0, 3600), (1, 3600, 14400), (2, 14400, 43200), (3, 43200, 86400), (4, 86400, 172800), (5, 172800, 345600),
+        (6, 345600, 604800), (7, 604800, 1209600), (8, 1209600, null)) v(band, from_s, until_s)
+),
+pairs as (
+    select t.reporting_amount, b.reached_at <= $as_of as is_done, least(coalesce(b.reached_at, $as_of), $as_of) as until_at, a.reached_at as from_at, c.due_at
+    from timelines t
+    join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = $start
+    left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = $stop
+    left join clocks c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = $start and stop = $stop)
+    where a.reached_at <= $as_of and a.reached_at > $as_of - to_days($days)
+      and coalesce(t.cancelled_at > $as_of, true)
+      and ($region is null or t.region = $region)
+      and ($product_line is null or t.product_line = $product_line)
+      and ($legal_entity is null or t.legal_entity = $legal_entity)
+)
+select d.band, d.from_s, d.until_s, count(*) filter (p.is_done) as done_count, count(p.from_at) - count(*) filter (p.is_done) as waiting_count,
+    count(*) filter (p.due_at < p.until_at) as late_count, coalesce(sum(p.reporting_amount), 0)::decimal(18, 2) as amount
+from bands d
+left join pairs p on epoch(p.until_at) - epoch(p.from_at) >= d.from_s and (d.until_s is null or epoch(p.until_at) - epoch(p.from_at) < d.until_s)
+group by d.band, d.from_s, d.until_s
+order by d.band
