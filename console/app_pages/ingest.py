@@ -132,11 +132,13 @@ def rate(view: View) -> None:
             x=times,
             y=[row["span_count"] for row in rows],
             marker={"color": tone(ACCENT)},
-            width=50_000,,
+            width=50_000,
             hovertemplate="%{x|%H:%M}: %{y} spans<extra></extra>",
         )
     )
-    framed(figure, height=160).update_xaxes(range=[times[-1] - timedelta(minutes=MINUTES), times[-1] + timedelta(minutes=1)])
+    framed(figure, height=160).update_xaxes(
+        range=[times[-1] - timedelta(minutes=MINUTES), times[-1] + timedelta(minutes=1)]
+    )
     st.plotly_chart(figure, key="rate_chart", config={"displayModeBar": False, "staticPlot": False})
 
 
