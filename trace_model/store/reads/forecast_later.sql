@@ -1,0 +1,54 @@
+-- forecast_later: one row per order and later promise that has not begun at $as_of: when its milestone will come, and the chance that
+-- it comes after its planned instant, because of a clock that runs now. Most money at stake first: chance x amount.
+-- Where several running clocks lead to the same promise, the one by which it comes last holds. Empty before the first fit.
+-- $lead_key ubigint or null for all; $as_of timestamptz; $offset, $limit int
+-- columns: lead_key, lead_type, lead_id, reporting_amount, promise, label, milestone (what it ends with), because, because_label,
+--   because_state (running, at_risk, breached), planned_at (all promises on the way kept to the second), expected_at (median),
+--   late_at (one in ten comes later), chance (0..1), at_stake (reporting currency), total_count
+with latest as (
+    select max(fitted_as_of) as fitted_as_of from forecast_curves where fitted_as_of <= $as_of
+),
+running as (
+    select a.lead_key, a.promise, a.due_at, a.age_s / a.within_s as age_share, p.label,
+        case when a.due_at < $as_of then 'breached' when a.at_risk_at <= $as_of then 'at_risk' else 'running' end as state,
+        t.lead_type, t.lead_id, t.reporting_amount, t.region, t.product_line, t.legal_entity, t.tier, t.workflow, segment_path(t.tier, t.product_line, t.region) as path
+    from clock_ages($as_of) a
+    join timelines t using (lead_key)
+    join cat_promises p on p.promise = a.promise
+    where a.stopped_at is null and ($lead_key is null or a.lead_key = $lead_key)
+      and coalesce(t.completed_at > $as_of, true) and coalesce(t.cancelled_at > $as_of, true)
+),
+ages as (
+    select distinct from_share from forecast_later
+),
+aged as (
+    select r.*, g.from_share from running r asof join ages g on r.age_share >= g.from_share
+),
+pushed as (
+    select a.*, f.later, f.chance, a.due_at + to_microseconds((f.after_due_s * 1000000)::bigint) as planned_at,
+        $as_of + to_microseconds((f.p50_s * 1000000)::bigint) as expected_at,
+        $as_of + to_microseconds((f.p90_s * 1000000)::bigint) as late_at
+    from aged a
+    cross join (select unnest([0, 1, 2, 3]) as depth) d
+    join latest l on true
+    join forecast_later f on f.fitted_as_of = l.fitted_as_of and f.promise = a.promise and f.from_share = a.from_share
+        and f.segment = segment_name(a.path, d.depth)
+    join cat_promises p on p.promise = f.later and (len(p.regions) = 0 or list_contains(p.regions, a.region))
+        and (len(p.product_lines) = 0 or list_contains(p.product_lines, a.product_line))
+        and (len(p.legal_entities) = 0 or list_contains(p.legal_entities, a.legal_entity))
+        and (len(p.tiers) = 0 or list_contains(p.tiers, a.tier))
+        and (len(p.workflows) = 0 or list_contains(p.workflows, a.workflow))
+        and (p.min_amount is null or a.reporting_amount >= p.min_amount)
+    anti join clocks c on c.lead_key = a.lead_key and c.promise = f.later and c.started_at <= $as_of
+    qualify row_number() over (partition by a.lead_key, a.promise, f.later order by d.depth desc) = 1
+),
+held as (
+    select * from pushed
+    qualify row_number() over (partition by lead_key, later order by expected_at desc, promise) = 1
+)
+select h.lead_key, h.lead_type, h.lead_id, h.reporting_amount, h.later as promise, p.label, p.stop as milestone,
+    h.promise as because, h.label as because_label, h.state as because_state, h.planned_at, h.expected_at, h.late_at, h.chance,
+    (h.chance * h.reporting_amount)::decimal(18, 2) as at_stake, count(*) over () as total_count
+from held h join cat_promises p on p.promise = h.later
+order by at_stake desc nulls last, chance desc, lead_id, p.position
+limit $limit offset $offset
