@@ -1,0 +1,1 @@
+"""Who is told: alerts raised by the clock, routed, throttled, silenced, escalated and delivered. Start at `worker.py`."""

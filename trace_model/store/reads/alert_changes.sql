@@ -1,0 +1,92 @@
+-- alert_changes: one row per thing that began or ceased to deserve an alert since the alert ledger last knew. Begun before ceased,
+-- then by kind, since and subject. Empty: the ledger is up to date.
+-- $as_of timestamptz; $kinds varchar[] (those that are asked for; members of others leave); $down, $silent varchar[] (systems in that state);
+-- $transient_grace_s, $grace_s double (how long a failure must stay open first); $queue_depth int; $queue_teams varchar[] and $queue_depths int[] side by side
+-- columns: change 'begun'|'ceased', kind, cause_key, subject, lead_key, object_type, object_id, owner_team, class, category, system, promise, group_id,
+--   title, amount (reporting currency), since; of the ceased: member_no, alert_id, and what is true now: clock_state, due_at, stopped_at,
+--   timeline_ended, failure_state, sentence
+-- A thing stays with the alert it joined, whatever its owner or class become, until it no longer deserves any of that kind.
+with states as materialized (
+    select lead_key, lead_type, lead_id, reporting_amount, state, stuck_at, exception_class, exception_team, promise_team
+    from timeline_states($as_of) where state in ('breached', 'at_risk', 'stuck')
+),
+open as materialized (select * from open_failures($as_of)),
+promised as (
+    select case c.state when 'breached' then 'breach' else 'at_risk' end as kind, c.promise || ':' || c.lead_key as subject, c.lead_key,
+        s.lead_type as object_type, s.lead_id as object_id, coalesce(s.exception_team, c.owner_team) as owner_team, s.exception_class as class,
+        null::varchar as category, null::varchar as system, c.promise, null::varchar as group_id, c.label as title, s.reporting_amount as amount,
+        case c.state when 'breached' then c.due_at else c.at_risk_at end as since
+    from clock_states($as_of) c join states s using (lead_key)
+    where c.state in ('breached', 'at_risk')
+),
+reached as (
+    select m.lead_key, arg_max(c.label, (m.reached_at, c.position)) as label, arg_max(c.milestone, (m.reached_at, c.position)) as milestone,
+        arg_max(c.owner_team, (m.reached_at, c.position)) as owner_team
+    from timeline_milestones m join cat_milestones c using (milestone)
+    where m.reached_at <= $as_of and m.lead_key in (select lead_key from states where state = 'stuck')
+    group by m.lead_key
+),
+stuck as (
+    select 'stuck' as kind, 'stuck:' || s.lead_key as subject, s.lead_key, s.lead_type as object_type, s.lead_id as object_id,
+        coalesce(s.promise_team, r.owner_team) as owner_team, null as class, null as category, null as system, coalesce(r.milestone, 'start') as promise,
+        null as group_id, 'after ' || coalesce(r.label, 'the first sign') as title, s.reporting_amount as amount, s.stuck_at as since
+    from states s left join reached r using (lead_key)
+    where s.state = 'stuck'
+),
+failing as (
+    select 'exception' as kind, 'exception:' || f.exception_id || ':' || f.episode as subject, f.lead_key, f.object_type, f.object_id, f.owner_team,
+        f.class, f.category, f.system, null as promise, f.group_id, f.sentence as title, f.blocked_amount as amount, f.opened_at as since
+    from open f
+    where f.opened_at + to_microseconds((case when f.transient then $transient_grace_s else $grace_s end * 1000000)::bigint) <= $as_of
+      and (f.snoozed_until is null or f.snoozed_until <= $as_of)
+      and not (f.class = 'dependency' and list_contains($down, f.system))
+),
+systems as (
+    select case when list_contains($down, s.name) then 'outage' else 'silent' end as kind, 'system:' || s.name as subject, null::ubigint as lead_key,
+        null as object_type, s.name as object_id, s.owner_team, 'dependency' as class, null as category, s.name as system, null as promise, null as group_id,
+        s.label as title, null::decimal(18, 2) as amount, $as_of::timestamptz as since
+    from cat_systems s
+    where list_contains($down, s.name) or list_contains($silent, s.name)
+),
+queues as (
+    select 'queue_depth' as kind, 'queue:' || f.owner_team as subject, null as lead_key, null as object_type, f.owner_team as object_id, f.owner_team,
+        null as class, null as category, null as system, null as promise, null as group_id, t.label as title,
+        sum(f.blocked_amount)::decimal(18, 2) as amount, $as_of::timestamptz as since
+    from open f join cat_teams t on t.team = f.owner_team
+    where f.snoozed_until is null or f.snoozed_until <= $as_of
+    group by f.owner_team, t.label
+    having count(*) > coalesce(list_extract($queue_depths, list_position($queue_teams, f.owner_team)::bigint), $queue_depth)
+),
+deserving as materialized (
+    select * from (
+        from promised union all by name from stuck union all by name from failing union all by name from systems union all by name from queues
+    ) where list_contains($kinds, kind)
+),
+members as (
+    select m.*, a.kind, a.cause_key, a.owner_team, a.class, a.category, a.system, a.promise, a.group_id, a.title
+    from alert_members m join alerts a using (alert_id)
+    anti join alert_departures d on d.member_no = m.member_no
+),
+begun as (
+    select d.* from deserving d anti join members m on m.kind = d.kind and m.subject = d.subject
+),
+ceased as (
+    select m.* from members m anti join deserving d on d.kind = m.kind and d.subject = m.subject
+)
+select 'begun' as change, b.kind, concat_ws('|', b.kind,
+        case b.kind when 'exception' then b.group_id when 'outage' then b.system when 'silent' then b.owner_team when 'queue_depth' then b.owner_team
+            else concat_ws('|', b.promise, b.owner_team, coalesce(b.class, '-')) end) as cause_key,
+    b.subject, b.lead_key, b.object_type, b.object_id, b.owner_team, b.class, b.category, b.system, b.promise, b.group_id, b.title,
+    b.amount::decimal(18, 2) as amount, b.since, null::bigint as member_no, null as alert_id, null as clock_state, null::timestamptz as due_at,
+    null::timestamptz as stopped_at, null as timeline_ended, null as failure_state, null as sentence
+from begun b
+union all
+select 'ceased', c.kind, c.cause_key, c.subject, c.lead_key, c.object_type, c.object_id, c.owner_team, c.class, c.category, c.system, c.promise, c.group_id,
+    c.title, c.amount, c.since, c.member_no, c.alert_id, k.state, k.due_at, k.stopped_at_then,
+    case when t.cancelled_at <= $as_of then 'cancelled' when t.completed_at <= $as_of then 'completed' end,
+    case when c.kind = 'exception' then coalesce(f.state, 'gone') end, f.sentence
+from ceased c
+left join clock_states($as_of) k on k.lead_key = c.lead_key and k.promise = c.promise and c.kind in ('breach', 'at_risk')
+left join timelines t on t.lead_key = c.lead_key
+left join known_failures($as_of) f on 'exception:' || f.exception_id || ':' || f.episode = c.subject
+order by change, kind, since, subject
