@@ -83,6 +83,7 @@ with running as (
     select lead_key, min(due_at) as due_at, arg_min(promise, due_at) as promise, arg_min(label, due_at) as promise_label,
         arg_min(stop, due_at) as promise_stop, arg_min(owner_team, due_at) as promise_team,
         bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
+        bool_or(state in ('running', 'at_risk')) as is_awaited,
         list(promise order by due_at) as promises
     from clock_states(as_of)
     where state in ('running', 'at_risk', 'breached')
@@ -101,7 +102,8 @@ select t.*, r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team
         when t.cancelled_at <= as_of then 'cancelled'
         when t.completed_at <= as_of then 'completed'
         when r.is_breached then 'breached'
-        when t.stuck_at <= as_of and f.open_exception_count is null then 'stuck'
+        -- silence that a promise still allows (a payment term) is no standstill
+        when t.stuck_at <= as_of and f.open_exception_count is null and not coalesce(r.is_awaited, false) then 'stuck'
         when r.is_at_risk then 'at_risk'
         else 'on_track'
     end as state
