@@ -53,11 +53,14 @@ def load(
     catalogue: CatalogueFile = None,
 ) -> None:
     """Keep the spans of files; a bad line is reported and never stops the rest. Exit 1 if any was bad."""
+    from collectors.files import READERS
     from collectors.files import Progress as FileProgress
     from collectors.files import load as load_files
     from collectors.ingest import Ingest
+    from collectors.ocel import EventLogs
 
     store = _store(database, catalogue)
+    logs = EventLogs(store.catalogue)
     ingest = Ingest(store)
     try:
         with Progress(
@@ -71,7 +74,7 @@ def load(
                     tasks[at.path] = bar.add_task(at.path.name, total=max(at.total_bytes, 1))
                 bar.update(tasks[at.path], completed=at.done_bytes)
 
-            report = load_files(files, ingest, read_on)
+            report = load_files(files, ingest, read_on, (*logs.readers, *READERS))
             ingest.close()
             deriving = bar.add_task("deriving", total=1)
             store.project()
@@ -79,6 +82,8 @@ def load(
         spans = store.recorded_seq
     finally:
         store.close()
+    for line in (line for each in logs.reports for line in each.lines()):
+        err.print(line, soft_wrap=True, markup=False)
     for fault in report.faults:
         err.print(str(fault), soft_wrap=True, markup=False)
     for reason, count in report.refused.items():
@@ -114,6 +119,30 @@ def rebuild(database: Database = None, catalogue: CatalogueFile = None) -> None:
     finally:
         store.close()
     out.print(f"Derived again from {spans:,} spans.", highlight=False)
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Option(help="The file to write for OCEL, the folder for Parquet and CSV; replaced.")],
+    file_format: Annotated[str, typer.Option("--format", help="ocel-sqlite, ocel-json, ocel-xml, parquet or csv.")] = "ocel-sqlite",
+    as_of: Annotated[str | None, typer.Option(help="What was so at this instant, RFC 3339; default now.")] = None,
+    log: Annotated[str | None, typer.Option(help="A loaded log by name, or 'live'; needed where there are several.")] = None,
+    database: Database = None,
+    catalogue: CatalogueFile = None,
+) -> None:
+    """Write what the store holds: OCEL 2.0 for process mining, Parquet or CSV for tables."""
+    from console.export import export as write
+    from console.export import instant_of
+
+    at = instant_of(as_of)
+    store = _store(database, catalogue)
+    try:
+        with _bar("writing") as progress:
+            at = at or store.clock()
+            told = write(store, output, file_format, as_of=at, log=log, on_progress=lambda share: progress("records", share))
+    finally:
+        store.close()
+    out.print(str(told), soft_wrap=True, markup=False, highlight=False)
 
 
 @app.command()
@@ -179,7 +208,7 @@ def _opened(path: Path) -> Any:
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
+def _bar(doing: str = "deriving") -> Iterator[Any]:
     """A progress callback that draws a bar on standard error once there is something to tell."""
     with Progress(
         TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True
@@ -189,7 +218,7 @@ def _bar() -> Iterator[Any]:
         def told(what: str, share: float) -> None:
             if not tasks:
                 tasks.append(bar.add_task(what, total=1.0))
-            bar.update(tasks[0], description=f"deriving: {what}", completed=share)
+            bar.update(tasks[0], description=f"{doing}: {what}", completed=share)
 
         yield told
 
