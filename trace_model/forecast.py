@@ -133,6 +133,11 @@ def fit(counts: Iterable[Count], like: float = LIKE, root: float = ROOT) -> dict
     return curves
 
 
+def bin_of(age: float) -> int:
+    """The bin of `EDGES` that holds an age (share)."""
+    return int(np.searchsorted(EDGES, age, side="right")) - 1
+
+
 def nearest(curves: Curves, promise: str, path: Path) -> Curve | None:
     """The curve of the narrowest segment around `path` that has one; None for a promise never seen."""
     wider = (curves.get((promise, path[:depth])) for depth in range(len(path), -1, -1))
@@ -178,19 +183,25 @@ class Later:
     p90_s: float
 
 
-def push_on(curves: Curves, stages: Sequence[Stage]) -> Iterator[Later]:
-    """For every segment, promise and age: how late what comes after it will be.
+def push_on(curves: Curves, stages: Sequence[Stage], bins: Sequence[int] = range(len(EDGES))) -> Iterator[Later]:
+    """For every segment, promise and age (of these bins): how late what comes after it will be.
 
     Remaining time and later durations are cut into `PARTS` equally likely parts each, added pairwise, and cut again;
     durations of successive stages are taken as independent. A later promise belongs to a segment if clocks of it were seen there.
     """
     following = {s.promise: [t for t in stages if t.start == s.stop] for s in stages}
+    ages = EDGES[list(bins)]
     for stage in stages:
         for (promise, path), curve in curves.items():
             if promise == stage.promise and following[promise]:
-                waits = np.stack([curve.remaining(age) - age for age in EDGES]) * stage.within_elapsed_s
-                slack = (1 - EDGES) * stage.within_elapsed_s
-                yield from _on(curves, following, (stage,), path, waits, slack)
+                waits = np.stack([curve.remaining(age) - age for age in ages]) * stage.within_elapsed_s
+                slack = (1 - ages) * stage.within_elapsed_s
+                chain = _on(curves, following, (stage,), path, waits, slack)
+                for later, after_due_s, late, p50, p90 in chain:
+                    for row, b in enumerate(bins):
+                        yield Later(
+                            promise, path, b, later, float(late[row]), after_due_s, float(p50[row]), float(p90[row])
+                        )
 
 
 def _on(
@@ -200,8 +211,8 @@ def _on(
     path: Path,
     waits: Numbers,
     slack: Numbers,
-) -> Iterator[Later]:
-    """`waits`: one row per age bin, `PARTS` equally likely elapsed seconds until the last stage passed stops; `slack`: the planned ones."""
+) -> Iterator[tuple[str, float, Numbers, Numbers, Numbers]]:
+    """`waits`: one row per age, `PARTS` equally likely elapsed seconds until the last stage passed stops; `slack`: the planned ones."""
     for stage in following[passed[-1].promise]:
         curve = curves.get((stage.promise, path))
         if curve is None or stage in passed:
@@ -209,13 +220,9 @@ def _on(
         planned = slack + stage.within_elapsed_s
         late = curve.survival_after((planned[:, None] - waits) / stage.within_elapsed_s).mean(axis=1)
         durations = curve.remaining(0.0) * stage.within_elapsed_s
-        sums = np.sort((waits[:, :, None] + durations).reshape(len(EDGES), -1), axis=1)
+        sums = np.sort((waits[:, :, None] + durations).reshape(len(waits), -1), axis=1)
         p50, p90 = np.quantile(sums, [0.5, 0.9], axis=1)
-        for b in range(len(EDGES)):
-            after_due_s = sum(s.within_elapsed_s for s in (*passed[1:], stage))
-            yield Later(
-                passed[0].promise, path, b, stage.promise, float(late[b]), after_due_s, float(p50[b]), float(p90[b])
-            )
+        yield stage.promise, sum(s.within_elapsed_s for s in (*passed[1:], stage)), late, p50, p90
         yield from _on(curves, following, (*passed, stage), path, sums[:, PARTS // 2 :: PARTS], planned)
 
 

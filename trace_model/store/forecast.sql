@@ -19,6 +19,16 @@ create or replace macro segment_path(tier, product_line, region) as
     [coalesce(tier, 'no tier'), coalesce(product_line, 'no product line'), coalesce(region, 'no region')];
 create or replace macro segment_name(path, depth) as array_to_string(path[:depth], ' / ');
 
+-- promise_holds: whether a promise (a row of cat_promises) is one of an order's (a row of timelines), as projection/33_clocks.sql has it
+-- for those that have begun.
+create or replace macro promise_holds(p, t) as
+    (len(p.regions) = 0 or list_contains(p.regions, t.region))
+    and (len(p.product_lines) = 0 or list_contains(p.product_lines, t.product_line))
+    and (len(p.legal_entities) = 0 or list_contains(p.legal_entities, t.legal_entity))
+    and (len(p.tiers) = 0 or list_contains(p.tiers, t.tier))
+    and (len(p.workflows) = 0 or list_contains(p.workflows, t.workflow))
+    and (p.min_amount is null or t.reporting_amount >= p.min_amount);
+
 -- clock_ages: one row per clock that had started at `as_of`, with the working time it had run by then, or until it stopped.
 -- age_s is reckoned back from due_at, where the cut-off and everything else that moves a deadline is already in.
 create or replace macro clock_ages(as_of) as table

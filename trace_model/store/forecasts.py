@@ -7,10 +7,12 @@ derived: dropping them costs one `refresh`.
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -18,7 +20,7 @@ import pyarrow as pa
 
 from trace_model import forecast
 from trace_model.errors import CashtrailError
-from trace_model.forecast import EDGES, Bin, Count, Curves, Numbers, Path, Stage
+from trace_model.forecast import EDGES, Bin, Count, Curves, Later, Numbers, Path, Stage
 from trace_model.store import catalogue_tables
 from trace_model.store.database import sql, transaction
 from trace_model.store.store import Store
@@ -37,6 +39,8 @@ SHARES = (0.01, *(n / 20 for n in range(1, 20)))
 WARN_AT = 0.5
 """A chance from which on a clock counts as warned of."""
 WARM_UP = timedelta(days=7)
+SAMPLE = 20_000
+"""About how many orders a backtest looks at."""
 SEPARATOR = " / "
 """Joins the names of a segment, as `segment_name` does in SQL."""
 
@@ -128,54 +132,60 @@ class Forecasts:
 
     # -- measured ------------------------------------------------------------------------------------------------------
 
-    def backtest(
-        self,
-        as_of: datetime,
-        *,
-        days: int = 60,
-        step: timedelta = timedelta(days=1),
-        per_mille: int = 1000,
-        promise: str | None = None,
-    ) -> Backtest:
+    def backtest(self, as_of: datetime, *, days: int = 60, step: timedelta = timedelta(days=1)) -> Backtest:
         """How good the chances of the `days` before `as_of` would have been, each made with what was known by then.
 
-        Walks forward by `step`: curves are fitted at a cut and judged on what was still running after it, before the next cut.
-        The first `WARM_UP` of the history is only learned from. Nothing judged is an empty backtest.
+        Walks forward by `step`: curves are fitted at a cut, and judged on what was still running after it and before the next.
+        The first `WARM_UP` of the history is only learned from. Of a large history a sample of about `SAMPLE` orders is taken.
+        Nothing to judge is an empty backtest.
         """
         since = as_of - timedelta(days=days)
+        per_mille = self._per_mille()
         table = self._store.ask("forecast_trials", as_of=as_of, since=since, shares=list(SHARES), per_mille=per_mille)
-        if promise is not None:
-            table = table.filter(pa.compute.equal(table["promise"], promise))
         if not table.num_rows:
-            return Backtest(as_of, 0, [], [], [])
-        first = min(table["tried_at"].to_pylist()) + WARM_UP
+            return Backtest.empty(as_of)
         trials = Trials.of(table)
-        seconds = step.total_seconds()
-        folds = np.floor((trials.tried_s - first.timestamp()) / seconds).astype(int)
-        chance = np.full(len(folds), np.nan)
-        base = np.full(len(folds), np.nan)
+        ends = {
+            (r["lead_key"], r["promise"]): (_seconds(r["start_at"]), _seconds(r["stop_at"]))
+            for r in self._store.rows("forecast_ends", since=since, per_mille=per_mille)
+        }
+        stages = _stages(self._store)
+        first = datetime.fromtimestamp(trials.tried_s.min(), UTC) + WARM_UP
+        folds = np.floor((trials.tried_s - first.timestamp()) / step.total_seconds()).astype(int)
+        asked = sorted({forecast.bin_of(share) for share in SHARES})
+        judged, pushed = Said(), Said()
         for fold in np.unique(folds[folds >= 0]):
             cut = first + int(fold) * step
-            counts = _counts(self._store, cut)
+            counts = _counts(self._store, cut, per_mille)
             curves, rates = forecast.fit(counts), _base_rates(counts)
-            held = np.flatnonzero(folds == fold)
-            for promise_name, path in {(trials.promise[i], trials.path[i]) for i in held}:
-                these = held[[trials.promise[i] == promise_name and trials.path[i] == path for i in held]]
-                curve = forecast.nearest(curves, promise_name, path)
-                chance[these] = curve.chance(trials.share[these]) if curve else trials.share[these]
-                base[these] = rates.get(promise_name, 0.5)
-        judged = np.flatnonzero(folds >= 0)
-        said = {"forecast": chance[judged], "base rate": base[judged], "elapsed share": trials.share[judged]}
-        kept = trials.taken(judged)
-        names = ["all", *sorted(set(kept.promise))]
-        scores = [
-            score
-            for name in names
-            for score in _scores(name, kept, said, np.array([name in ("all", p) for p in kept.promise], dtype=bool))
-        ]
+            later = _by_age(forecast.push_on(curves, stages, asked))
+            for i in np.flatnonzero(folds == fold):
+                trial = trials.one(int(i))
+                curve = forecast.nearest(curves, trial.promise, trial.path)
+                judged.add(
+                    trial, trial.promise, trial.came,
+                    float(curve.chance(np.array(trial.share))) if curve else trial.share, rates.get(trial.promise, 0.5), trial.share,
+                )  # fmt: skip
+                if curve is None:
+                    continue
+                for one in later.get((trial.promise, curve.path, forecast.bin_of(trial.share)), ()):
+                    planned_s = trial.due_s + one.after_due_s
+                    start_s, stop_s = ends.get((trial.lead, one.later), (0.0, 0.0))
+                    if planned_s > as_of.timestamp() or start_s <= trial.tried_s or stop_s <= trial.tried_s:
+                        continue
+                    gone_s = trial.tried_s - trial.started_s
+                    pushed.add(
+                        trial, one.later, stop_s > planned_s, one.chance, rates.get(one.later, 0.5), gone_s / (planned_s - trial.started_s)
+                    )  # fmt: skip
+        chance, came = judged.arrays()
         return Backtest(
-            as_of, len(judged), scores, forecast.reliability(said["forecast"], kept.came), _warnings(kept, said)
-        )
+            as_of, len(came), judged.scores(), pushed.scores(), forecast.reliability(chance["forecast"], came), judged.warnings()
+        )  # fmt: skip
+
+    def _per_mille(self) -> int:
+        """How many orders in a thousand make a sample of about `SAMPLE`."""
+        held = int(self._store.rows("forecast_size")[0]["timeline_count"])
+        return max(1, min(1000, 1000 * SAMPLE // max(held, 1)))
 
 
 @dataclass(frozen=True)
@@ -206,47 +216,121 @@ class Warned:
 
 @dataclass(frozen=True)
 class Backtest:
-    """`reliability`: forecasts against what came, in tenths. Everything as of `as_of`; `trial_count` 0: no history yet."""
+    """`scores`: of running clocks; `later_scores`: of promises that had not begun; `reliability`: forecasts of running clocks
+    against what came, in tenths. `trial_count` 0: no history yet."""
 
     as_of: datetime
     trial_count: int
     scores: list[Score]
+    later_scores: list[Score]
     reliability: list[Bin]
     warnings: list[Warned]
+
+    @classmethod
+    def empty(cls, as_of: datetime) -> Backtest:
+        return cls(as_of, 0, [], [], [], [])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One clock at one age, and whether it then passed its due. Instants in Unix seconds."""
+
+    lead: int
+    promise: str
+    path: Path
+    within_s: float
+    share: float
+    started_s: float
+    tried_s: float
+    due_s: float
+    came: bool
 
 
 @dataclass(frozen=True)
 class Trials:
-    lead: list[int]
-    promise: list[str]
-    path: list[Path]
-    within_s: Numbers
-    share: Numbers
+    rows: list[dict[str, Any]]
     tried_s: Numbers
-    came: Numbers
 
     @classmethod
     def of(cls, table: pa.Table) -> Trials:
-        return cls(
-            table["lead_key"].to_pylist(),
-            table["promise"].to_pylist(),
-            [tuple(p) for p in table["path"].to_pylist()],
-            table["within_s"].to_numpy(),
-            table["share"].to_numpy(),
-            np.array([t.timestamp() for t in table["tried_at"].to_pylist()]),
-            table["came"].to_numpy().astype(float),
+        rows = table.to_pylist()
+        return cls(rows, np.array([r["tried_at"].timestamp() for r in rows]))
+
+    def one(self, place: int) -> Trial:
+        r = self.rows[place]
+        started_s, tried_s, due_s = (float(r[name].timestamp()) for name in ("started_at", "tried_at", "due_at"))
+        return Trial(
+            lead=r["lead_key"],
+            promise=r["promise"],
+            path=tuple(r["path"]),
+            within_s=r["within_s"],
+            share=r["share"],
+            started_s=started_s,
+            tried_s=tried_s,
+            due_s=due_s,
+            came=r["came"],
         )
 
-    def taken(self, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Trials:
-        return Trials(
-            [self.lead[i] for i in places],
-            [self.promise[i] for i in places],
-            [self.path[i] for i in places],
-            self.within_s[places],
-            self.share[places],
-            self.tried_s[places],
-            self.came[places],
-        )
+
+RULES = ("forecast", "base rate", "elapsed share")
+
+
+class Said:
+    """What each rule said at each trial, and what came."""
+
+    def __init__(self) -> None:
+        self._trials: list[Trial] = []
+        self._about: list[str] = []
+        self._came: list[bool] = []
+        self._said: list[tuple[float, float, float]] = []
+
+    def add(self, trial: Trial, about: str, came: bool, chance: float, base_rate: float, elapsed_share: float) -> None:
+        """One trial about the promise `about`; trials of a clock come by ascending age."""
+        self._trials.append(trial)
+        self._about.append(about)
+        self._came.append(came)
+        self._said.append((chance, base_rate, elapsed_share))
+
+    def arrays(self) -> tuple[dict[str, Numbers], Numbers]:
+        said = np.array(self._said).reshape(-1, len(RULES))
+        return {rule: said[:, n] for n, rule in enumerate(RULES)}, np.array(self._came, dtype=float)
+
+    def scores(self) -> list[Score]:
+        """All promises together, named "all", then each by name; per rule in the order of `RULES`. Empty of nothing."""
+        said, came = self.arrays()
+        names = ["all", *sorted(set(self._about))] if self._about else []
+        about = np.array(self._about)
+        found = []
+        for name in names:
+            held = np.ones(len(came), dtype=bool) if name == "all" else about == name
+            for rule, chance in said.items():
+                c, x = chance[held], came[held]
+                found.append(
+                    Score(name, rule, len(x), float(x.mean()), forecast.brier(c, x), forecast.calibration_error(c, x))
+                )
+        return found
+
+    def warnings(self) -> list[Warned]:
+        said, _ = self.arrays()
+        breached = {(t.lead, t.promise): t.came for t in self._trials}
+        count = sum(breached.values())
+        found = []
+        for rule, chance in said.items():
+            first: dict[tuple[int, str], float] = {}
+            for i in np.flatnonzero(chance >= WARN_AT):
+                trial = self._trials[i]
+                first.setdefault((trial.lead, trial.promise), (1 - trial.share) * trial.within_s)
+            right = [lead_s for clock, lead_s in first.items() if breached[clock]]
+            found.append(
+                Warned(
+                    rule,
+                    count,
+                    len(right) / count if count else 0.0,
+                    float(np.median(right)) if right else None,
+                    len(right) / len(first) if first else None,
+                )
+            )
+        return found
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -261,8 +345,9 @@ _MAKE_ROOM_CURVES = """
 _MAKE_ROOM_LATER = "delete from forecast_later where fitted_as_of not in (select fitted_as_of from forecast_curves)"
 
 
-def _counts(store: Store, as_of: datetime) -> list[Count]:
-    rows = store.rows("forecast_counts", as_of=as_of, since=as_of - LOOK_BACK, edges=EDGES.tolist())
+def _counts(store: Store, as_of: datetime, per_mille: int = 1000) -> list[Count]:
+    since = as_of - LOOK_BACK
+    rows = store.rows("forecast_counts", as_of=as_of, since=since, edges=EDGES.tolist(), per_mille=per_mille)
     return [Count(r["promise"], tuple(r["path"]), r["bin"], r["ended_count"], r["running_count"]) for r in rows]
 
 
@@ -284,45 +369,17 @@ def _stages(store: Store) -> list[Stage]:
     ]
 
 
+def _by_age(later: Iterable[Later]) -> dict[tuple[str, Path, int], list[Later]]:
+    found: dict[tuple[str, Path, int], list[Later]] = {}
+    for one in later:
+        found.setdefault((one.promise, one.path, one.bin), []).append(one)
+    return found
+
+
+def _seconds(instant: datetime | None) -> float:
+    """Unix seconds; what has not come is infinitely late."""
+    return instant.timestamp() if instant else math.inf
+
+
 def _joined(arrays: Sequence[Numbers]) -> Numbers:
     return np.concatenate(arrays) if arrays else np.zeros(0)
-
-
-def _scores(
-    name: str, trials: Trials, said: dict[str, Numbers], held: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> list[Score]:
-    came = trials.came[held]
-    return [
-        Score(
-            name,
-            rule,
-            len(came),
-            float(came.mean()),
-            forecast.brier(c[held], came),
-            forecast.calibration_error(c[held], came),
-        )
-        for rule, c in said.items()
-    ]
-
-
-def _warnings(trials: Trials, said: dict[str, Numbers]) -> list[Warned]:
-    breached: dict[tuple[int, str], bool] = {}
-    for lead, promise, came in zip(trials.lead, trials.promise, trials.came, strict=True):
-        breached[lead, promise] = bool(came)
-    found = []
-    for rule, chance in said.items():
-        first: dict[tuple[int, str], float] = {}
-        for i in np.flatnonzero(chance >= WARN_AT):  # shares ascend within a clock, so the first is the earliest
-            first.setdefault((trials.lead[i], trials.promise[i]), (1 - trials.share[i]) * trials.within_s[i])
-        right = [lead_s for clock, lead_s in first.items() if breached[clock]]
-        count = sum(breached.values())
-        found.append(
-            Warned(
-                rule,
-                count,
-                len(right) / count if count else 0.0,
-                float(np.median(right)) if right else None,
-                len(right) / len(first) if first else None,
-            )
-        )
-    return found

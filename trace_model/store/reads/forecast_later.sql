@@ -11,7 +11,7 @@ with latest as (
 running as (
     select a.lead_key, a.promise, a.due_at, a.age_s / a.within_s as age_share, p.label,
         case when a.due_at < $as_of then 'breached' when a.at_risk_at <= $as_of then 'at_risk' else 'running' end as state,
-        t.lead_type, t.lead_id, t.reporting_amount, t.region, t.product_line, t.legal_entity, t.tier, t.workflow, segment_path(t.tier, t.product_line, t.region) as path
+        t.lead_type, t.lead_id, t.reporting_amount, segment_path(t.tier, t.product_line, t.region) as path
     from clock_ages($as_of) a
     join timelines t using (lead_key)
     join cat_promises p on p.promise = a.promise
@@ -33,12 +33,8 @@ pushed as (
     join latest l on true
     join forecast_later f on f.fitted_as_of = l.fitted_as_of and f.promise = a.promise and f.from_share = a.from_share
         and f.segment = segment_name(a.path, d.depth)
-    join cat_promises p on p.promise = f.later and (len(p.regions) = 0 or list_contains(p.regions, a.region))
-        and (len(p.product_lines) = 0 or list_contains(p.product_lines, a.product_line))
-        and (len(p.legal_entities) = 0 or list_contains(p.legal_entities, a.legal_entity))
-        and (len(p.tiers) = 0 or list_contains(p.tiers, a.tier))
-        and (len(p.workflows) = 0 or list_contains(p.workflows, a.workflow))
-        and (p.min_amount is null or a.reporting_amount >= p.min_amount)
+    join timelines t on t.lead_key = a.lead_key
+    join cat_promises p on p.promise = f.later and promise_holds(p, t)
     anti join clocks c on c.lead_key = a.lead_key and c.promise = f.later and c.started_at <= $as_of
     qualify row_number() over (partition by a.lead_key, a.promise, f.later order by d.depth desc) = 1
 ),

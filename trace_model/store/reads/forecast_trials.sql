@@ -2,9 +2,9 @@
 -- made at that instant had to say, and whether the clock then passed its due.
 -- $as_of timestamptz: due by then, so that no trial is left out for what came of it; $since timestamptz: started from then on
 -- $shares double[]: ages, as shares of what is promised, 0 < share < 1; $per_mille int: of so many orders in a thousand (1000: all)
--- columns: lead_key, promise, path varchar[], within_s, share, tried_at, due_at, came (bool)
+-- columns: lead_key, promise, path varchar[], within_s, share, started_at, tried_at, due_at, came (bool)
 with due as (
-    select c.lead_key, c.promise, c.due_at, c.within_s, p.calendar, coalesce(c.stopped_at, 'infinity'::timestamptz) as stopped_at,
+    select c.lead_key, c.promise, c.started_at, c.due_at, c.within_s, p.calendar, coalesce(c.stopped_at, 'infinity'::timestamptz) as stopped_at,
         segment_path(t.tier, t.product_line, t.region) as path
     from clock_ages($as_of) c
     join timelines t using (lead_key)
@@ -26,7 +26,7 @@ tried as (
     from asked a
     asof join cat_openings o on o.calendar = a.calendar and o.worked_before_s < a.target_s
 )
-select lead_key, promise, path, within_s, share, tried_at, due_at, stopped_at > due_at as came
+select lead_key, promise, path, within_s, share, started_at, tried_at, due_at, stopped_at > due_at as came
 from tried
 where stopped_at > tried_at
 order by lead_key, promise, share
