@@ -45,7 +45,10 @@ def _of_clock(row: Mapping[str, Any]) -> tuple[str, str]:
     name, state = row["object_id"], row["clock_state"]
     if state == "met" and row["kind"] == "breach":
         if row["timeline_ended"] == "cancelled":
-            return "withdrawn", f"{name} was cancelled before its deadline, {_at(row['due_at'])}; the report of it came late."
+            return (
+                "withdrawn",
+                f"{name} was cancelled before its deadline, {_at(row['due_at'])}; the report of it came late.",
+            )
         times = f"done {_at(row['stopped_at'])}, due {_at(row['due_at'])}"
         return "withdrawn", f"{name} was on time: {times}; the report of it came late."
     if row["timeline_ended"] == "cancelled":

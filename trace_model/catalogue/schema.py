@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.calendar_schema import Calendar
 from trace_model.catalogue.failure_rules import FailureRule
 
@@ -296,6 +297,7 @@ class Catalogue(Part):
     failure_rules: FailureRules = FailureRules()
     engines: list[Engine] = []
     event_table: EventTable = EventTable()
+    alerts: AlertRules = AlertRules()
 
     @model_validator(mode="after")
     def _roles_are_known(self) -> Catalogue:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from console.alerts.worker import AlertWorker
 from tests.trace_model.store.spans_of import Story, instant, table
 from trace_model.catalogue import loader
 from trace_model.catalogue.alert_rules import AlertRules
+from trace_model.catalogue.failure_rules import Rules, load_rules
+from trace_model.catalogue.schema import Catalogue
 from trace_model.store import Store
 from trace_model.store.alert_ledger import AlertLedger
 
@@ -67,6 +70,12 @@ def receiver() -> Iterator[Receiver]:
     thread.join(5)
 
 
+@cache
+def business() -> tuple[Catalogue, Rules]:
+    """The shipped catalogue and failure rules, read once."""
+    return loader.load(), load_rules(None)
+
+
 @dataclass
 class Alerting:
     """A store, its ledger and a worker, at an instant that the test moves."""
@@ -112,7 +121,8 @@ def alerting() -> Iterator[Callable[..., Alerting]]:
         **rules: Any,
     ) -> Alerting:
         now = [instant(0)]
-        store = Store(path, loader.load(), clock=lambda: now[0])
+        catalogue, known = business()
+        store = Store(path, catalogue, clock=lambda: now[0], rules=known)
         ledger = AlertLedger(store.database, store.clock)
         section = AlertRules.model_validate({"routes": routes, "channels": channels, **rules})
         given = {f"ALERT_CHANNEL_{name.upper()}": address for name, address in (addresses or {}).items()}
