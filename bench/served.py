@@ -45,7 +45,14 @@ def free_port() -> int:
         return int(s.getsockname()[1])
 
 
-def start(database: Path, port: int, *, headless: bool = False, wait_s: float = 60) -> Served:
+def start(
+    database: Path,
+    port: int,
+    *,
+    headless: bool = False,
+    wait_s: float = 60,
+    environment: dict[str, str] | None = None,
+) -> Served:
     """A server on `database`, ready to answer."""
     command = [
         sys.executable,
@@ -60,7 +67,10 @@ def start(database: Path, port: int, *, headless: bool = False, wait_s: float = 
         "0",
     ]
     process = subprocess.Popen(
-        command + (["--headless"] if headless else []), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command + (["--headless"] if headless else []),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | (environment or {}),
     )
     served = Served(f"http://127.0.0.1:{port}", process, database)
     deadline = time.monotonic() + wait_s
@@ -74,10 +84,9 @@ def start(database: Path, port: int, *, headless: bool = False, wait_s: float = 
 
 
 @contextmanager
-def server(*, headless: bool = False) -> Iterator[Served]:
-    """A server on an empty database; both are gone afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="cashtrail-bench-"))
-    served = start(directory / "bench.duckdb", free_port(), headless=headless)
+def running(database: Path, *, headless: bool = False, environment: dict[str, str] | None = None) -> Iterator[Served]:
+    """A server on `database`, stopped afterwards."""
+    served = start(database, free_port(), headless=headless, environment=environment)
     try:
         yield served
     finally:
@@ -86,4 +95,15 @@ def server(*, headless: bool = False) -> Iterator[Served]:
             served.process.wait(20)
         except subprocess.TimeoutExpired:
             served.process.kill()
+            served.process.wait()
+
+
+@contextmanager
+def server(*, headless: bool = False) -> Iterator[Served]:
+    """A server on an empty database; both are gone afterwards."""
+    directory = Path(tempfile.mkdtemp(prefix="cashtrail-bench-"))
+    try:
+        with running(directory / "bench.duckdb", headless=headless) as served:
+            yield served
+    finally:
         shutil.rmtree(directory, ignore_errors=True)
