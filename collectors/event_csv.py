@@ -28,8 +28,8 @@ class CsvLog:
         self._read_bytes = 0
         with open_file() as stream:
             head = stream.read(64 * 2**10).decode("utf-8-sig", "replace")
-        self._dialect = _dialect(head)
-        names = next(csv.reader(io.StringIO(head), self._dialect), [])
+        self._separator = _separator(head.partition("\n")[0])
+        names = next(csv.reader(io.StringIO(head), delimiter=self._separator), [])
         self._columns = classic_log.columns(names, catalogue)
         if not self._columns.can_be_read:
             raise MalformedRequest(classic_log.explain(names, report))
@@ -66,7 +66,7 @@ class CsvLog:
         seen: dict[str, int] = {}
         csv.field_size_limit(FIELD_BYTES_MAX)
         with self._open() as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as lines:
-            reader = csv.reader(self._told(lines), self._dialect)
+            reader = csv.reader(self._told(lines), delimiter=self._separator)
             names = next(reader, [])
             try:
                 for row in reader:
@@ -87,11 +87,10 @@ class CsvLog:
             yield line
 
 
-def _dialect(head: str) -> type[csv.Dialect]:
-    """Separator and quotes, by the first lines; a comma where they do not say."""
-    try:
-        found = csv.Sniffer().sniff("\n".join(head.splitlines()[:20]), ",;\t|")
-    except csv.Error:
-        return csv.excel
-    found.doublequote = True
-    return found
+def _separator(header: str) -> str:
+    """The separator that a header line holds most of; a comma where it holds none.
+
+    >>> _separator("Case ID;Activity;Net, in EUR")
+    ';'
+    """
+    return max(",;\t|", key=header.count)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from collectors.batch import MalformedRequest
@@ -49,7 +50,7 @@ class SqliteLog:
             )
         self._has_relations = "object_object" in tables
         self._tables = {str(name).lower(): str(name) for name in tables}
-        self._total_rows = sum(
+        self._total_rows: int = sum(
             next(iter(self._rows(f"select count(*) from {_quoted(table)}")))[0]  # noqa: S608
             for table in tables
             if table.startswith(("event_", "object_")) or table in NEEDED
@@ -126,15 +127,8 @@ class SqliteLog:
         return min(self._read_rows / max(self._total_rows, 1), 1.0)
 
     def _declared(self, kind: str) -> list[TypeDeclaration]:
-        found = []
-        for type_name, table in self._type_tables(kind, report=False):
-            columns = self._rows(f"select name, type from pragma_table_info({_literal(table)})")  # noqa: S608
-            found.append(
-                TypeDeclaration(
-                    type_name, {name: _declared_type(decl) for name, decl in columns if name not in _OWN_COLUMNS}
-                )
-            )
-        return found
+        tables = self._type_tables(kind, report=False)
+        return [TypeDeclaration(type_name, self._columns(table)) for type_name, table in tables]
 
     def _type_tables(self, kind: str, *, report: bool = True) -> Iterator[tuple[str, str]]:
         """Each type of a map with the name of its table, where there is one."""
@@ -162,24 +156,28 @@ class SqliteLog:
         return known
 
     def _event_rows(self, table: str) -> Iterator[tuple[str, str | None, list[tuple[str, Value]]]]:
+        declared = self._columns(table)
         for row in self._dicts(f"select * from {_quoted(table)}"):  # noqa: S608
-            attributes = [
-                (name, told)
-                for name, raw in row.items()
-                if name not in _OWN_COLUMNS and (told := _value(raw)) is not None
-            ]
+            told = ((name, _value(row[name], declared[name])) for name in declared)
             time = row.get("ocel_time")
+            attributes = [(name, value) for name, value in told if value is not None]
             yield _text(row.get("ocel_id")), None if time is None else _text(time), attributes
 
     def _object_rows(self, table: str) -> Iterator[tuple[str, str | None, list[AttributeValue]]]:
         """Id, time and values of each row, the rows of an object together. A row of changes has no time of its own."""
+        declared = self._columns(table)
         key = _AS_TEXT.format("ocel_id")
         for row in self._dicts(f"select * from {_quoted(table)} order by {key}, rowid"):  # noqa: S608
             time = None if row.get("ocel_time") is None else _text(row["ocel_time"])
             changed = row.get("ocel_changed_field")
-            names = [name for name in row if name not in _OWN_COLUMNS] if changed is None else [_text(changed)]
-            values = [AttributeValue(name, time, told) for name in names if (told := _value(row.get(name))) is not None]
+            told = ((name, _value(row[name], declared[name])) for name in declared if changed in (None, name))
+            values = [AttributeValue(name, time, value) for name, value in told if value is not None]
             yield _text(row.get("ocel_id")), time if changed is None else None, values
+
+    def _columns(self, table: str) -> dict[str, str]:
+        """The attributes that a type's table has, with OCEL's name of each one's type."""
+        found = self._rows(f"select name, type from pragma_table_info({_literal(table)})")  # noqa: S608
+        return {_text(name): _declared_type(declared) for name, declared in found if name not in _OWN_COLUMNS}
 
     def _index_event_objects(self) -> None:
         """Looking up an event's objects takes no scan: they are copied once into an indexed temporary table."""
@@ -203,12 +201,12 @@ class SqliteLog:
         self._read_rows += len(rows)
         return [(thing, qualifier) for event, thing, qualifier in rows if event == key or event not in known]
 
-    def _counted(self, query: str) -> Iterator[tuple[object, ...]]:
+    def _counted(self, query: str) -> Iterator[tuple[Any, ...]]:
         for row in self._rows(query):
             self._read_rows += 1
             yield row
 
-    def _dicts(self, query: str) -> Iterator[dict[str, object]]:
+    def _dicts(self, query: str) -> Iterator[dict[str, Any]]:
         with closing(self._c.cursor()) as cursor:
             cursor.execute(query)
             names = [column[0] for column in cursor.description]
@@ -216,7 +214,7 @@ class SqliteLog:
                 self._read_rows += 1
                 yield dict(zip(names, row, strict=True))
 
-    def _rows(self, query: str) -> Iterator[tuple[object, ...]]:
+    def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         try:
             with closing(self._c.cursor()) as cursor:
                 yield from cursor.execute(query)
@@ -258,12 +256,14 @@ def _text(raw: object) -> str:
     return "" if raw is None else str(raw)
 
 
-def _value(raw: object) -> Value | None:
-    """A column's value as JSON can say it."""
+def _value(raw: object, declared: str) -> Value | None:
+    """A column's value as JSON can say it; SQLite keeps truth values as numbers."""
     if isinstance(raw, bytes):
         return raw.decode("utf-8", "replace")
     if isinstance(raw, float) and not math.isfinite(raw):
         return str(raw)
+    if declared == "boolean" and raw in (0, 1):
+        return bool(raw)
     return raw if isinstance(raw, str | int | float) else None
 
 
