@@ -8,7 +8,7 @@ import streamlit as st
 
 from console.components import dialogs, rooms, shell
 from console.components.live import guarded
-from console.components.panel import follow_links
+from console.components.panel import going
 
 ICON = Path(__file__).parent / "static" / "favicon.svg"
 
@@ -23,8 +23,7 @@ st.set_page_config(
     page_title=f"{page.title} · Cashtrail", page_icon=ICON, layout="wide", initial_sidebar_state="expanded"
 )
 
-if shell.sign_in():
-    follow_links()
+if shell.sign_in() and not going():
     shell.sidebar(room)
     with guarded(room.title):
         page.run()

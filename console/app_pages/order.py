@@ -15,6 +15,8 @@ from console.components.panel import panel
 from console.components.shell import heading
 from console.components.view import View, look
 
+PARTS = {"story": "Story", "objects": "Objects and links", "traces": "Traces", "payloads": "Payloads"}
+
 
 def found(view: View) -> dict[str, Any] | None:
     """The timeline of the address; an object that leads none answers with the one timeline it stands in."""
@@ -100,19 +102,12 @@ if t is None:
     )
 else:
     heading(view, f"{t['lead_id']}  {t['customer_name'] or t['customer_id'] or ''}")
-    tab = st.segmented_control(
-        "Part",
-        ["Story", "Objects and links", "Traces", "Payloads"],
-        default="Story",
-        required=True,
-        label_visibility="collapsed",
-        key="part",
-    )
-    if tab == "Story":
+    part = filter_bar.part("part", "Part", PARTS)
+    if part == "story":
         live(story)
-    elif tab == "Objects and links":
+    elif part == "objects":
         live(belongings)
     else:
         spans = view.rows("timeline_spans", lead_key=t["lead_key"], limit=waterfall.MOST_SPANS)
         st.caption(f"{wording.plural(len(spans), 'span')} as of {view.now_words()}, oldest first.")
-        (waterfall.traces if tab == "Traces" else waterfall.payloads)(view, spans)
+        (waterfall.traces if part == "traces" else waterfall.payloads)(view, spans)

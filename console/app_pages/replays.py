@@ -85,7 +85,6 @@ def one(view: View) -> None:
     ]
     panel(tiles(shown), key="plan_figures")
     columns = [
-        Column("No.", lambda i: str(i["item"].item_no), "number"),
         Column("Object", lambda i: two_lines(i["item"].object_id, i["item"].object_type.replace("_", " ")), "fit"),
         Column("Operation", lambda i: i["item"].operation, "fit"),
         Column("Money", lambda i: amount(i["item"].amount, i["item"].currency, cents=False), "number"),

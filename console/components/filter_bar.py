@@ -60,6 +60,25 @@ def typed(one: str, label: str, ask: Asked, *, width: int = 170, icon: str | Non
     )
 
 
+def part(one: str, label: str, options: Mapping[str, str]) -> str:
+    """Which part of a page is open, as the address says; the first where it says nothing that is known."""
+    key = f"filter_{one}"
+    values = list(options)
+    given = st.query_params.get(one, values[0])
+    chosen = st.session_state[key] = given if given in options else values[0]
+    st.segmented_control(
+        label,
+        values,
+        key=key,
+        format_func=options.__getitem__,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_set,
+        args=(one, key),
+    )
+    return chosen
+
+
 def _set(one: str, key: str) -> None:
     value = st.session_state[key]
     put({one: str(value) if value not in (None, "") else None})

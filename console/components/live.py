@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from console.components.panel import follow_links
 from console.components.view import View, look
 from trace_model.errors import CashtrailError
 
@@ -21,7 +20,6 @@ def live(part: Callable[[View], None], *, every_s: float = REFRESH_S) -> None:
 
     @st.fragment(run_every=every_s if look().live else None)
     def again() -> None:
-        follow_links()
         with guarded(part.__qualname__):
             part(look())
 

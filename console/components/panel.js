@@ -1,8 +1,8 @@
-// Draws markup that Python made and escaped, and tells Python which link was followed and which boxes are ticked.
-// Links keep their real address, so that they can be copied or opened in a new tab; a plain click stays in the session.
+// Draws markup that Python made and escaped, and tells Python which boxes are ticked. Links keep their real address, so
+// that they can be copied or opened in a new tab; a plain click stays in the session.
 const seen = new WeakMap();
 
-export default function ({ data, parentElement, setTriggerValue, setStateValue }) {
+export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".panel");
   const state = seen.get(root) ?? { html: null, ticked: new Set() };
   seen.set(root, state);
@@ -18,20 +18,29 @@ export default function ({ data, parentElement, setTriggerValue, setStateValue }
     if (focused) root.querySelector(`[id="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  const follow = (event, href) => {
-    event.preventDefault();
-    setTriggerValue("followed", href);
+  // Streamlit answers the browser's back and forward; a new entry followed by that signal is a step forward. Its own
+  // switch_page would leave a half-changed address behind in the history.
+  const go = (href) => {
+    history.pushState(null, "", href);
+    dispatchEvent(new PopStateEvent("popstate"));
   };
+  if (data.go && state.gone !== data.step) {
+    state.gone = data.step;
+    go(data.go);
+  }
   root.onclick = (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     if (event.target.closest("input")) return;
     const link = event.target.closest("a[href]");
     if (link) {
-      if (!link.target) follow(event, link.getAttribute("href"));
+      if (!link.target) {
+        event.preventDefault();
+        go(link.getAttribute("href"));
+      }
       return;
     }
     const row = event.target.closest("tr[data-href]");
-    if (row && !String(getSelection())) follow(event, row.dataset.href);
+    if (row && !String(getSelection())) go(row.dataset.href);
   };
   root.onchange = (event) => {
     const box = event.target.closest("input[type=checkbox]");

@@ -25,6 +25,7 @@ _STYLE = """<style>
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 14px; }
 [data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
 [data-testid="stToolbar"] { top: 6px; }
+[data-testid="stToastContainer"] { top: auto; bottom: 16px; }
 h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .stButton button, .stDownloadButton button, .stPopover button { min-height: 30px; padding: 2px 12px; }
@@ -80,7 +81,6 @@ def sign_in() -> bool:
     """True once someone is signed in; until then a form, and nothing else, is on the page."""
     access = current().access
     if access.is_open or st.session_state.get(PRINCIPAL):
-        st.session_state.setdefault(PRINCIPAL, access.principal(None))
         return True
     st.html(_STYLE)
     with st.container(width=360), st.form("sign_in", border=True):

@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import streamlit as st
 
-from console.access import LOCAL, Principal
+from console.access import Principal
 from console.components import rooms, wording
 from console.components.answers import Answers, Moment, answers_of
 from console.components.markup import Html, tag
 from console.resources import current
+from trace_model.errors import Refused
 
 PRINCIPAL = "principal"
 
@@ -78,10 +79,18 @@ def look() -> View:
         moment=answers.moment(fixed),
         live=fixed is None,
         zone=wording.zone_named(st.context.timezone),
-        who=st.session_state.get(PRINCIPAL, LOCAL),
+        who=_viewer(),
         answers=answers,
         reporting_currency=resources.store.catalogue.reporting_currency,
     )
+
+
+def _viewer() -> Principal:
+    """Who looks. Raises Refused where a sign-in is needed and has not happened: nothing falls back to a right."""
+    who = st.session_state.get(PRINCIPAL) or current().access.principal(None)
+    if not isinstance(who, Principal):
+        raise Refused("sign in first: this console shows nothing without a login")
+    return who
 
 
 def fixed_instant() -> tuple[datetime | None, str | None]:

@@ -1,0 +1,107 @@
+"""Answers are shared: one query a moment however many look, and a new moment when something happened."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from console.components.answers import LIVE_EVERY_S, Answers
+
+NOON = datetime(2026, 3, 2, 12, 0, 10, tzinfo=UTC)
+
+
+class Ledger:
+    """A store that counts what it is asked; slow enough for askers to meet."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.now, self.projected_seq, self.actions = NOON, 1, 0
+        self.fails = False
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
+        return [{"action_no": self.actions}]
+
+    def ask(self, question: str, **parameters: Any) -> pa.Table:
+        self.asked[question] += 1
+        threading.Event().wait(0.05)
+        if self.fails:
+            raise RuntimeError("the disk is gone")
+        return pa.table({"as_of": [parameters["as_of"]]})
+
+
+@pytest.fixture
+def store() -> Ledger:
+    return Ledger()
+
+
+@pytest.fixture
+def seconds() -> Iterator[list[float]]:
+    return [0.0]
+
+
+@pytest.fixture
+def answers(store: Ledger, seconds: list[float]) -> Answers:
+    return Answers(store, timer=lambda: seconds[0])  # type: ignore[arg-type]
+
+
+def test_ten_viewers_cost_one_query(store: Ledger, answers: Answers) -> None:
+    moment = answers.moment(None)
+    viewers = [
+        threading.Thread(target=answers.ask, args=("standing", moment), kwargs={"region": None}) for _ in range(10)
+    ]
+    for viewer in viewers:
+        viewer.start()
+    for viewer in viewers:
+        viewer.join()
+    assert store.asked == {"standing": 1}
+
+
+def test_other_parameters_are_another_question(store: Ledger, answers: Answers) -> None:
+    moment = answers.moment(None)
+    answers.ask("timelines", moment, states=["stuck"])
+    answers.ask("timelines", moment, states=["breached"])
+    assert store.asked["timelines"] == 2
+
+
+def test_a_live_moment_follows_new_spans_but_not_at_every_span(
+    store: Ledger, answers: Answers, seconds: list[float]
+) -> None:
+    first = answers.moment(None)
+    store.projected_seq, seconds[0] = 2, LIVE_EVERY_S / 2
+    assert answers.moment(None) == first
+    seconds[0] = LIVE_EVERY_S
+    assert answers.moment(None).projected_seq == 2
+
+
+def test_a_deed_and_a_new_minute_show_at_once(store: Ledger, answers: Answers) -> None:
+    first = answers.moment(None)
+    store.actions = 1
+    second = answers.moment(None)
+    assert second.action_no == 1
+    assert second != first
+    store.now += timedelta(minutes=1)
+    assert answers.moment(None).as_of == store.now
+
+
+def test_a_fixed_instant_stays_where_it_is(store: Ledger, answers: Answers) -> None:
+    fixed = NOON - timedelta(days=3)
+    store.now += timedelta(hours=1)
+    assert answers.moment(fixed).as_of == fixed
+
+
+def test_a_failed_question_is_asked_again(store: Ledger, answers: Answers) -> None:
+    moment = answers.moment(None)
+    store.fails = True
+    with pytest.raises(RuntimeError, match="disk"):
+        answers.ask("standing", moment)
+    store.fails = False
+    assert answers.ask("standing", moment).num_rows == 1
