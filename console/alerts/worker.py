@@ -30,13 +30,15 @@ SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 LOOK_AT_LEAST_EVERY_S = 15.0
 SETTLE_S = 1.0
 """How long a look waits for spans that are kept to show in the derived rows, lest an arrival just in time reads as late."""
+PATIENCE_S = 30.0
+"""How long alerts wait for derived rows that are catching up, before they are raised on what is there."""
 OPEN_MOST = 10_000
 log = logging.getLogger("cashtrail.alerts")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one look did. `fault` is set where it could not finish; the next look makes up for it."""
+    """What one look changed: the turns that alerts took, and how many messages were planned."""
 
     at: datetime
     turns: tuple[Turn, ...]
@@ -118,24 +120,36 @@ class AlertWorker:
 
         Raises StoreUnavailable if it could not be kept: look again.
         """
-        self._store.settle(SETTLE_S)
+        if not self._store.settle(SETTLE_S) and self._is_catching_up():
+            return Look(self._clock(), (), 0)
         self._seen_seq = self._store.projected_seq
         now = self._clock()
-        grace = {"transient_grace_s": float(self._rules.grace.transient_s), "grace_s": float(self._rules.grace.other_s)}
-        changes = self._store.rows("alert_changes", as_of=now, **grace, **self._standing(now))
-        turns: list[Turn] = []
-        if changes:
-            begun = [row for row in changes if row["change"] == "begun"]
-            turns = self._ledger.note(begun, [departure(row) for row in changes if row["change"] == "ceased"])
+        turns = self.note(now)
         planned = self._plan(now)
-        self._next_at = self._store.rows("alert_next_instant", as_of=now, **grace)[0]["next_at"]
+        self._next_at = self._store.rows("alert_next_instant", as_of=now, **self._grace())[0]["next_at"]
         if planned:
             self._mail_waits.set()
         return Look(now, tuple(turns), planned)
 
+    def note(self, now: datetime) -> list[Turn]:
+        """The first half of a look: the ledger holds what deserves an alert at `now`; nobody is told yet."""
+        changes = self._store.rows("alert_changes", as_of=now, **self._grace(), **self._standing(now))
+        if not changes:
+            return []
+        begun = [row for row in changes if row["change"] == "begun"]
+        return self._ledger.note(begun, [departure(row) for row in changes if row["change"] == "ceased"])
+
     def deliver(self) -> int:
         """Everything due in the outbox has had one try; returns how many messages that were."""
         return self._courier.round()
+
+    def _grace(self) -> dict[str, float]:
+        return {"transient_grace_s": float(self._rules.grace.transient_s), "grace_s": float(self._rules.grace.other_s)}
+
+    def _is_catching_up(self) -> bool:
+        """True while derived rows are behind and on the way: what seems late may only be unread. Not for long, and not in a fault."""
+        lag = self._store.lag()
+        return lag.fault is None and 0 < lag.oldest_unprojected_s < PATIENCE_S
 
     def _standing(self, now: datetime) -> dict[str, Any]:
         """What the systems are like now, by the rule that the Dependencies page shows, and how long queues may be."""
@@ -178,14 +192,17 @@ class AlertWorker:
             elif alert["updated_at"] > known.last_at:
                 planned += self._send(alert, channel, "updated", now, route.throttle_s)
         escalation = route.escalate
-        if escalation is None or alert["acknowledged_at"] is not None or not told:
+        if escalation is None or alert["acknowledged_at"] is not None:
             return planned
+        if not told and any(channel in self._channels.senders for channel in route.channels):
+            return planned  # first said only now, after a silence: not yet unanswered
         due_at = calendars.due_at(alert["raised_at"], escalation.after_s, self._calendars[escalation.calendar])
         if due_at is None or due_at > now:
             return planned
         if alert["escalated_at"] is None:
-            names = ", ".join(escalation.channels)
-            self._ledger.escalated(alert["alert_id"], f"not acknowledged by {due_at:%Y-%m-%d %H:%M} UTC; told {names}")
+            names = ", ".join(name for name in escalation.channels if name in self._channels.senders)
+            whom = f"told {names}" if names else "nobody could be told: no channel of the escalation has an address"
+            self._ledger.escalated(alert["alert_id"], f"not acknowledged by {due_at:%Y-%m-%d %H:%M} UTC; {whom}")
         for channel in escalation.channels:
             if channel not in told or "escalated" not in told[channel].events:
                 planned += self._send(alert, channel, "escalated", now, route.throttle_s)

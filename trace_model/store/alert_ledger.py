@@ -12,13 +12,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from trace_model.errors import UnknownThing
+from trace_model.errors import Refused, UnknownThing
 from trace_model.store.database import Database, transaction
 
 _UTC = pa.timestamp("us", tz="UTC")
@@ -144,39 +144,25 @@ class AlertLedger:
         """The message will be delivered, surviving a crash; returns its delivery_id, or None where nothing need be said.
 
         A message leaves at the earliest `throttle_s` after the last one about that cause to that channel, and takes the
-        place of one that still waits untried. An end is never throttled; it drops what still waits untried, and is itself
-        said only where something was said or tried before: what heals first wakes nobody.
+        place of one that still waits untried. An escalation and an end are never throttled and drop what waits untried;
+        an end is said only where something was said or tried before: what heals first wakes nobody.
         """
         now = self._clock()
+        not_before = now
         with self._writing() as c:
-            if event in ENDS:
+            if event in (*ENDS, "escalated"):
                 c.execute(
-                    "update alert_deliveries set state = 'dropped', settled_at = ?, detail = 'over before it was sent' "
+                    "update alert_deliveries set state = 'dropped', settled_at = ?, detail = 'overtaken before it was sent' "
                     "where alert_id = ? and channel = ? and state = 'pending' and attempt_count = 0",
                     [now, alert_id, channel],
                 )
-                said = c.execute(
-                    "select count(*) from alert_deliveries where alert_id = ? and channel = ? and state <> 'dropped'",
-                    [alert_id, channel],
-                ).fetchone()
-                if not (said and said[0]):
+                if event in ENDS and not self._was_told(c, alert_id, channel):
                     return None
-                not_before = now
+            elif replaced := self._replace(c, alert_id, channel, message, now):
+                return replaced
             else:
-                if event != "escalated" and (replaced := self._replace(c, alert_id, channel, message, now)):
-                    return replaced
-                last = c.execute(
-                    "select max(not_before) from alert_deliveries where cause_key = ? and channel = ? "
-                    "and event not in ('resolved', 'withdrawn') and state <> 'dropped'",
-                    [cause_key, channel],
-                ).fetchone()
-                not_before = now
-                if event != "escalated" and last and last[0]:
-                    row = c.execute(
-                        "select greatest(?::timestamptz, ?::timestamptz + to_microseconds(?))",
-                        [now, last[0], int(throttle_s * 1_000_000)],
-                    ).fetchone()
-                    not_before = row[0] if row else now
+                [(last,)] = c.execute(_LAST_LEFT, [cause_key, channel]).fetchall()
+                not_before = max(now, last + timedelta(seconds=throttle_s)) if last else now
             number = _next(c, "alert_deliveries", "delivery_no")
             delivery_id = _digest(alert_id, channel, event, str(number))
             c.execute(
@@ -223,15 +209,22 @@ class AlertLedger:
             )
 
     def again(self, delivery_id: str) -> None:
-        """A message that was given up waits to be sent again, now. Raises UnknownThing if it was not given up."""
+        """A message that was given up waits to be sent again, now.
+
+        Raises UnknownThing if it was not given up, Refused if its alert has ended and it would open it anew.
+        """
+        now = self._clock()
         with self._writing() as c:
-            found = c.execute(
-                "update alert_deliveries set state = 'pending', attempt_count = 0, next_attempt_at = ?, created_at = ?, "
-                "settled_at = null where delivery_id = ? and state = 'failed' returning delivery_no",
-                [self._clock(), self._clock(), delivery_id],
-            ).fetchone()
-            if found is None:
+            rows = c.execute(_GIVEN_UP, [delivery_id]).fetchall()
+            if not rows:
                 raise UnknownThing(f"there is no failed delivery '{delivery_id}'")
+            if rows[0][0] not in ENDS and rows[0][1]:
+                raise Refused("the alert has ended since; its receivers would take this message for a new one")
+            c.execute(
+                "update alert_deliveries set state = 'pending', attempt_count = 0, next_attempt_at = ?, created_at = ?, "
+                "settled_at = null where delivery_id = ?",
+                [now, now, delivery_id],
+            )
 
     def told(self) -> list[Told]:
         """What each channel was told about each open alert, and about those ended ones whose end it has not been told.
@@ -271,6 +264,10 @@ class AlertLedger:
                 event = "updated" if worth_telling else "eased"
                 turns.append(Turn(alert_id, event, " ".join(part for part in (new, words) if part)))
         return turns
+
+    def _was_told(self, c: duckdb.DuckDBPyConnection, alert_id: str, channel: str) -> bool:
+        said = "select 1 from alert_deliveries where alert_id = ? and channel = ? and state <> 'dropped' limit 1"
+        return bool(c.execute(said, [alert_id, channel]).fetchall())
 
     def _replace(
         self, c: duckdb.DuckDBPyConnection, alert_id: str, channel: str, message: Mapping[str, Any], now: datetime
@@ -327,6 +324,14 @@ where d.state <> 'dropped'
 group by d.alert_id, d.channel
 having count(e.event) = 0 or count(*) filter (d.event = e.event) = 0
 order by d.alert_id, d.channel
+"""
+_LAST_LEFT = """
+select max(not_before) from alert_deliveries
+where cause_key = ? and channel = ? and event not in ('resolved', 'withdrawn') and state <> 'dropped'
+"""
+_GIVEN_UP = """
+select event, alert_id in (select alert_id from alert_events where event in ('resolved', 'withdrawn'))
+from alert_deliveries where delivery_id = ? and state = 'failed'
 """
 _DUE = """
 select delivery_id, alert_id, channel, event, created_at, message, attempt_count

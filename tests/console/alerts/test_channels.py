@@ -18,7 +18,7 @@ from console.alerts.messages import Message, of_plain
 from tests.console.alerts.conftest import Alerting, Receiver
 from tests.trace_model.store.spans_of import Story
 from trace_model.catalogue.alert_rules import Channel
-from trace_model.errors import UnknownThing
+from trace_model.errors import Refused, UnknownThing
 
 DUE = 7201
 MESSAGE = Message(
@@ -259,3 +259,16 @@ def test_an_end_never_overtakes_its_beginning(alerting: Make, receiver: Receiver
     here.at(DUE + 8)
     here.at(DUE + 9)
     assert receiver.events == ["raised", "raised", "withdrawn"]
+
+
+def test_a_raise_that_failed_is_not_sent_again_after_the_end(alerting: Make, receiver: Receiver) -> None:
+    receiver.answers = [404]
+    here = late(alerting, receiver).at(DUE + 1)
+    story = Story()
+    story.does(None, 0)
+    story.does("erp.create_order", 7000, order="SO-1")
+    here.told(story)
+    here.at(DUE + 2)
+    [failed] = here.deliveries(state="failed")
+    with pytest.raises(Refused, match="has ended since"):
+        here.deeds.send_again(Principal("ana", "analyst"), failed["delivery_id"], "the hook is back")

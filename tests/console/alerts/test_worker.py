@@ -347,9 +347,8 @@ def test_a_crash_between_noting_and_planning_is_made_up_for(house: Make, receive
     story.does("erp.create_order", 7000, order="SO-1")
     here.told(story)
     here.now[0] = instant(DUE + 60)
-    plan, here.worker._plan = here.worker._plan, lambda now: 0
-    here.worker.look()
-    here.worker._plan = plan
+    here.store.project()
+    here.worker.note(here.now[0])
     assert here.alerts()[0]["state"] == "withdrawn"
     here.at(DUE + 70)
     assert receiver.events == ["raised", "withdrawn"]
