@@ -76,7 +76,8 @@ class ReplayLimits:
     calls_per_target: int = 4
     calls_per_s: float = 20.0
     evidence_timeout_s: float = 120.0
-    uncertain_for_s: float = 10.0
+    uncertain_for_s: float = 15.0
+    ask_again_s: float = 2.0
     tries: int = 6
     in_flight_s: float = 1800.0
     quiet_s: float = 30.0

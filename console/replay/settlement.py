@@ -7,12 +7,15 @@ surely not there and may go out once more under its own key.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from console.replay import engine as answers
 from console.replay.dispatcher import Dispatcher, Hook, request_of
-from console.replay.engine import Engine, Engines
-from trace_model.replays import OUTSTANDING, Evidence, Outcome, PlanItem, ReplayLimits, judge
+from console.replay.engine import Engine, Engines, Uncertain
+from trace_model.replays import Evidence, Outcome, PlanItem, ReplayLimits, judge
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
 
@@ -22,8 +25,6 @@ LATE_EVIDENCE = timedelta(hours=24)
 """So long after the sending, evidence still corrects 'no evidence'."""
 RUNNING_FACTOR = 5
 """An engine that says that it still works is given so many times the evidence timeout."""
-BEHIND_S = 5.0
-ASK_AGAIN_S = 2.0
 
 
 class Settlement:
@@ -46,11 +47,14 @@ class Settlement:
         self._limits = limits
         self._dispatcher = dispatcher
         self._at = at
+        self._started_at = clock()
         self._ask_at: dict[str, datetime] = {}
+        self._recorded: deque[tuple[datetime, int]] = deque()
 
     def run_once(self) -> None:
         """Every item has the outcome that is provable now; uncertain ones have been asked after."""
         self._ledger.doubt_unanswered(self._dispatcher.flying())
+        shown_at = self._shown_at()
         since = self._clock() - LATE_EVIDENCE
         ends = self._ledger.open_ends(since)
         if not ends:
@@ -63,25 +67,37 @@ class Settlement:
             for row in self._store.rows("replay_evidence", late_since=since)
         }
         for plan_id, item in ends:
-            self._settle(plan_id, item, evidence.get((plan_id, item.item_no), Evidence()))
+            self._settle(plan_id, item, evidence.get((plan_id, item.item_no), Evidence()), shown_at)
 
-    def _settle(self, plan_id: str, item: PlanItem, evidence: Evidence) -> None:
-        verdict = judge(item, evidence, self._limits.evidence_timeout_s, self._clock())
+    def _shown_at(self) -> datetime:
+        """The instant up to which the derived rows show what was recorded: silence after it may be ours, not the engine's."""
+        self._recorded.append((self._clock(), self._store.recorded_seq))
+        shown = self._store.projected_seq
+        while len(self._recorded) > 1 and self._recorded[1][1] <= shown:
+            self._recorded.popleft()
+        return self._recorded[0][0] if self._recorded[0][1] <= shown else datetime.min.replace(tzinfo=UTC)
+
+    def _settle(self, plan_id: str, item: PlanItem, evidence: Evidence, shown_at: datetime) -> None:
+        # while this process was down nobody could hear the engine: silence counts from the start at the earliest
+        heard = replace(item, sent_at=max(item.sent_at or self._started_at, self._started_at))
+        verdict = judge(heard, evidence, self._limits.evidence_timeout_s, shown_at)
+        if (
+            item.outcome == "uncertain"
+            and (verdict is None or verdict[0] == "no_evidence")
+            and self._ask(plan_id, item)
+        ):
+            return
         if verdict is not None and verdict[0] == "no_evidence":
-            verdict = self._of_silence(item, verdict[1])
-        if verdict is not None:
-            outcome, detail = verdict
-            if self._ledger.advance(plan_id, item.item_no, outcome, detail) and outcome not in OUTSTANDING:
-                self._dispatcher.changed.set()
-        elif item.outcome == "uncertain":
-            self._ask(plan_id, item)
+            verdict = self._of_silence(heard, verdict[1])
+        if verdict is not None and self._ledger.advance(plan_id, item.item_no, *verdict):
+            self._dispatcher.changed.set()
 
     def _of_silence(self, item: PlanItem, detail: str) -> tuple[Outcome, str] | None:
-        """None while the silence may be ours (spans not derived yet) or the engine says that it still works."""
-        if self._store.lag().oldest_unprojected_s > BEHIND_S:
-            return None
+        """None while the engine says that it still works."""
         engine = self._engines.by_name(item.engine)
-        if engine is None or item.sent_at is None:
+        if (
+            engine is None or item.sent_at is None or item.outcome == "uncertain"
+        ):  # an uncertain one has just been asked after
             return "no_evidence", detail
         if not self._is_due(item):
             return None
@@ -91,33 +107,43 @@ class Settlement:
             return None
         return "no_evidence", f"{detail}; {engine.name} says: {said.state} {said.detail}".rstrip()
 
-    def _ask(self, plan_id: str, item: PlanItem) -> None:
+    def _ask(self, plan_id: str, item: PlanItem) -> bool:
+        """Whether an uncertain call was taken, by engine and target. False if that cannot be found out, or not acted on."""
         engine = self._engines.by_name(item.engine)
-        if engine is None or not self._is_due(item):
-            return
+        if engine is None:
+            return False
+        if not self._is_due(item):
+            return True
         said = engine.state(item.replay_id, item.run_id)
         if said.state != "unknown":
-            self._ledger.advance(
-                plan_id, item.item_no, "accepted", f"{engine.name} has it: {said.state} {said.detail}".rstrip()
-            )
-            return
-        if not (said.is_answer and engine.can_probe and self._is_old_enough(item)):
-            return
+            told = f"{engine.name} has it: {said.state} {said.detail}".rstrip()
+            return self._ledger.advance(plan_id, item.item_no, "accepted", told)
+        if not (said.is_answer and engine.can_probe):
+            return False
         probe = engine.probe(item.operation, item.object_type, item.object_id)
         if probe.state == "present":
-            self._ledger.advance(plan_id, item.item_no, "accepted", f"the target has it: {probe.evidence}")
-        elif probe.state == "absent" and engine.keeps_keys and item.tries < self._limits.tries:
-            self._send_again(engine, plan_id, item)
+            return self._ledger.advance(plan_id, item.item_no, "accepted", f"the target has it: {probe.evidence}")
+        if probe.state == "unknown" or not engine.keeps_keys or item.tries >= self._limits.tries:
+            return False
+        return self._send_again(engine, plan_id, item)
 
-    def _send_again(self, engine: Engine, plan_id: str, item: PlanItem) -> None:
-        """The same call under the same key: engine and target have both said that they know nothing of the first."""
+    def _send_again(self, engine: Engine, plan_id: str, item: PlanItem) -> bool:
+        """The same call under the same key: engine and target have both said that they know nothing of the first.
+
+        Waits while the first may still be under way or the plan is paused; False if the plan is over.
+        """
         plan = self._ledger.plan(plan_id)
-        if plan.state != "running" or not self._ledger.reserve_again(plan_id, item):
-            return
+        if plan.state not in ("running", "paused"):
+            return False
+        if plan.state == "paused" or not self._is_old_enough(item) or not self._ledger.reserve_again(plan_id, item):
+            return True
         self._at("reserved again")
         answer = engine.submit(request_of(plan, item))
         self._at("answered again")
-        self._dispatcher.note(plan, item, answer)
+        # a refusal of the second call says nothing of the first, which may be what it is refused for
+        unsure = Uncertain(answer.reason) if isinstance(answer, answers.Refused) else answer
+        self._dispatcher.note(plan, replace(item, tries=item.tries + 1), unsure)
+        return True
 
     def _is_old_enough(self, item: PlanItem) -> bool:
         sent_at = item.sent_at or self._clock()
@@ -127,5 +153,5 @@ class Settlement:
         now = self._clock()
         if self._ask_at.get(item.replay_id, now) > now:
             return False
-        self._ask_at[item.replay_id] = now + timedelta(seconds=ASK_AGAIN_S)
+        self._ask_at[item.replay_id] = now + timedelta(seconds=self._limits.ask_again_s)
         return True

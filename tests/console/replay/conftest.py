@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -23,31 +24,42 @@ from trace_model.store.store import utc_now
 
 OPERATOR = Principal("ana", "operator")
 APPROVER = Principal("ben", "approver")
-QUICK = ReplayLimits(evidence_timeout_s=2.0, uncertain_for_s=0.3, calls_per_s=200.0, quiet_s=0.3)
+QUICK = ReplayLimits(evidence_timeout_s=2.0, uncertain_for_s=0.3, ask_again_s=0.2, calls_per_s=200.0, quiet_s=0.3)
+
+
+_first = itertools.count(1000, 1000)
 
 
 class House:
-    """What a story works with."""
+    """What a story works with. The store is shared by all stories; each has a thousand order numbers of its own."""
 
     def __init__(self, engine: SmallEngine, store: Store) -> None:
         self.engine = engine
+        self._base = next(_first)
         self.store = store
         self.ledger = Ledger(store.database, store.clock)
         self.opened: list[Replays] = []
 
-    def fail(self, count: int, first: int = 1, **more: Any) -> list[str]:
-        """`count` orders have failed at the ERP; their exceptions' ids."""
-        rows = [row for number in range(first, first + count) for row in failed_order(number, **more)]
+    def order(self, number: int) -> str:
+        """The id of this story's order of that number, from 1."""
+        return f"SO-{self._base + number}"
+
+    def fail(self, count: int, **more: Any) -> list[str]:
+        """This story's orders 1 to `count` have failed at the ERP; their exceptions' ids."""
+        rows = [row for number in range(1, count + 1) for row in failed_order(self._base + number, **more)]
         self.store.record(table(rows))
         assert self.store.settle(20)
-        wanted = {f"SO-{number}" for number in range(first, first + count)}
-        return [row["exception_id"] for row in self.exceptions() if row["object_id"] in wanted]
+        ids = [row["exception_id"] for row in self.exceptions()]
+        assert len(ids) == count
+        return ids
 
     def exceptions(self, state: str | None = "open") -> list[dict[str, Any]]:
-        return self.store.rows(
+        rows = self.store.rows(
             "exceptions", state=state, category=None, owner_team=None, group_id=None, system=None, offset=0, limit=20_000,
             as_of=self.store.clock(), **{"class": None},
         )  # fmt: skip
+        own = {self.order(number) for number in range(1, 1000)}
+        return [row for row in rows if row["object_id"] in own]
 
     def replays(self, limits: ReplayLimits = QUICK, *, running: bool = True, **more: Any) -> Replays:
         timeout = httpx.Timeout(0.2 if self.engine.mischief.is_late else 5.0)
@@ -73,7 +85,7 @@ class House:
         return [row["deed"] for row in reversed(rows)]
 
 
-def until(service: Replays, plan: Plan, holds: Callable[[Plan], bool], timeout_s: float = 15.0) -> Plan:
+def until(service: Replays, plan: Plan, holds: Callable[[Plan], bool], timeout_s: float = 60.0) -> Plan:
     """The plan, once `holds` of it."""
     end = time.monotonic() + timeout_s
     while True:
@@ -90,25 +102,33 @@ def ended(plan: Plan) -> bool:
     return plan.state in ("finished", "paused", "cancelled")
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
+@pytest.fixture(scope="package")
+def shared_store() -> Iterator[Store]:
     store = Store(None, load(), clock=utc_now, threads=2)
     store.start()
+    yield store
+    store.close()
 
+
+@pytest.fixture
+def house(shared_store: Store) -> Iterator[House]:
     def said(rows: list[dict[str, Any]]) -> None:
-        store.record(table(rows))
+        shared_store.record(table(rows))
 
     with listening(SmallEngine(said)) as engine:
-        house = House(engine, store)
+        house = House(engine, shared_store)
         yield house
         for service in house.opened:
             service.stop()
-    store.close()
+        for plan in house.ledger.in_state("running", "paused", "planned", "approved"):
+            house.ledger.move(plan.plan_id, "cancelled", deed="cancel", actor="test", reason="the story is over")
+        assert house.store.settle(20)
 
 
 MANY = ReplayLimits(
     evidence_timeout_s=2.0,
     uncertain_for_s=0.3,
+    ask_again_s=0.2,
     calls_per_s=500.0,
     canary_above=10**6,
     brake_share=1.0,
