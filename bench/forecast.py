@@ -53,9 +53,14 @@ def run() -> list[dict[str, Any]]:
         for w in result.warnings
     ]
     table += [
-        {"forecast_tenth": f"{b.low:.1f} to {b.high:.1f}", "trials": b.count, "mean_said": round(b.mean_chance, 3), "came": round(b.came_share, 3)}
+        {
+            "forecast_tenth": f"{b.low:.1f} to {b.high:.1f}",
+            "trials": b.count,
+            "mean_said": round(b.mean_chance, 3),
+            "came": round(b.came_share, 3),
+        }
         for b in result.reliability
-    ]  # fmt: skip
+    ]
     table.append(
         {
             "curves": curve_count,

@@ -333,9 +333,13 @@ class Said:
         return found
 
 
+_preparing = threading.Lock()
+
+
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """The tables and macros that forecasts need are there. Part of opening a store; safe to run again."""
-    connection.execute(sql("forecast.sql"))
+    with _preparing:
+        connection.execute(sql("forecast.sql"))
 
 
 _MAKE_ROOM_CURVES = """
