@@ -145,7 +145,7 @@ def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> No
         Column("Reference", lambda t: t["lead_id"], "fit"),
         Column("Customer", lambda t: t["customer_name"] or "not given", "line"),
         Column("Amount", lambda t: amount(t["amount"], t["currency"]), "number"),
-        Column("Accepted", lambda t: view.at(t["from_at"]), "fit"),
+        Column("Accepted", lambda t: view.at(t["from_at"]), "fit", wide=True),
         Column("Invoiced", lambda t: view.at(t["until_at"]) if t["until_at"] else "not yet", "fit"),
         Column("Latency", lambda t: wording.span_of(t["latency_s"]), "number"),
         Column("Due", lambda t: view.due(t["due_at"]) if t["until_at"] is None else view.at(t["due_at"]), "fit"),

@@ -16,7 +16,9 @@ from console.resources import current
 
 _STYLE = """<style>
 [data-testid="stSidebar"] { min-width: 228px; max-width: 228px; }
-[data-testid="stSidebarUserContent"] { padding: 0 12px 12px; }
+[data-testid="stSidebarContent"] { padding: 0 4px; }
+[data-testid="stSidebarUserContent"] { padding: 0 10px 12px; }
+[data-testid="stSidebar"] .st-key-state { padding: 0 8px; }
 [data-testid="stSidebarHeader"] { height: 40px; margin: 0; padding: 8px 12px 0; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
@@ -49,7 +51,8 @@ def sidebar(room: rooms.Room) -> None:
                 st.html(f'<div style="font-size:11px;opacity:.6;padding:10px 8px 2px;font-weight:500">{section}</div>')
             st.page_link(one.file, label=one.title, icon=one.icon, width="stretch", query_params=_kept(view))
         st.space(16)
-        live(_freshness)
+        with st.container(key="state"):
+            live(_freshness)
         if not current().access.is_open and st.button("Sign out", type="tertiary", icon=":material/logout:"):
             st.session_state.pop(PRINCIPAL, None)
             st.rerun()
@@ -130,7 +133,7 @@ def _search(view: View) -> None:
         "Search",
         key="search_box",
         on_change=jump,
-        placeholder="Order, invoice, customer …",
+        placeholder="Find any id",
         icon=":material/search:",
         type="search",
         label_visibility="collapsed",
@@ -158,7 +161,7 @@ def _freshness(view: View) -> None:
         state = tag("span", icon("clock"), "Fixed instant", class_="sign yellow")
     lines = [
         tag("div", state),
-        tag("div", "As of ", view.at(view.as_of), f", {view.zone.key}", title=wording.exact(view.as_of, view.zone)),
+        tag("div", f"As of {view.now_words()}, {view.zone.key}", title=wording.exact(view.as_of, view.zone)),
         tag("div", "Last span ", wording.ago(last, store.clock())) if last else tag("div", "No span received yet"),
         tag("div", f"{view.who.name}, {view.who.role}"),
     ]

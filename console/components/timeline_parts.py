@@ -98,7 +98,7 @@ def milestone_list(view: View, t: Row, milestones: Sequence[Row]) -> Html:
         Column("Planned", lambda m: view.at(m["planned_at"]), "fit"),
         Column("Against plan", lambda m: _against_plan(view, m), "fit"),
         Column("By", lambda m: f"{m['object_type']} {m['object_id']}".replace("_", " ") if m["object_id"] else "—"),
-        Column("System", lambda m: m["system"], "fit"),
+        Column("System", lambda m: m["system"], "fit", wide=True),
         Column("Coverage", lambda m: _coverage(t, m), "fit"),
         Column("Owner", lambda m: m["owner_team"].replace("_", " "), "fit", wide=True),
     ]
@@ -136,8 +136,8 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
     columns = [
         Column("What happened", lambda e: two_lines(e["sentence"], badge(known(CLASS, e["class"]))), "clip"),
         Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit"),
-        Column("On", lambda e: f"{e['object_type']} {e['object_id']}".replace("_", " ")),
-        Column("Operation", lambda e: e["operation"]),
+        Column("On", lambda e: f"{e['object_type']} {e['object_id']}".replace("_", " "), "fit"),
+        Column("Operation", lambda e: e["operation"], "fit", wide=True),
         Column("System", lambda e: e["system"], "fit", wide=True),
         Column("First", lambda e: view.ago(e["first_failed_at"]), "fit"),
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),

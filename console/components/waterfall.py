@@ -11,9 +11,9 @@ import streamlit as st
 
 from console.access import Right
 from console.components import wording
-from console.components.blocks import empty, facts, notice
-from console.components.charts import framed
-from console.components.markup import tag
+from console.components.blocks import empty, facts, head, notice
+from console.components.charts import BAD, HUES, framed, tone
+from console.components.markup import join, tag
 from console.components.panel import panel
 from console.components.table import Column, table
 from console.components.view import View
@@ -76,7 +76,8 @@ def _bars(spans: Sequence[Row]) -> go.Figure:
             base=[(s["started_at"] - begun).total_seconds() * 1000 for _, s in mine],
             x=[max(float(s["duration_ms"]), 0.5) for _, s in mine],
             customdata=[[position, s["name"], s["system"], wording.latency(s["duration_ms"])] for position, s in mine],
-            marker={"line": {"width": 0}, "opacity": 0.85},
+            width=0.64,
+            marker={"line": {"width": 0}, "color": HUES[number % len(HUES)]},
             hovertemplate="%{customdata[2]}: %{customdata[1]}<br>%{customdata[3]}<extra></extra>",
             legendrank=number,
         )
@@ -86,7 +87,7 @@ def _bars(spans: Sequence[Row]) -> go.Figure:
             x=[(s["started_at"] - begun).total_seconds() * 1000 + max(float(s["duration_ms"]), 0.5) for _, s in wrong],
             y=[position for position, _ in wrong],
             mode="markers+text",
-            marker={"symbol": "x", "size": 9, "color": "#d13b3b"},
+            marker={"symbol": "x", "size": 9, "color": tone(BAD)},
             text=["  error"] * len(wrong),
             textposition="middle right",
             name="error",
@@ -97,7 +98,6 @@ def _bars(spans: Sequence[Row]) -> go.Figure:
     framed(figure, height=90 + 22 * len(spans), legend=True)
     figure.update_layout(
         barmode="overlay",
-        bargap=0.35,
         yaxis={"tickvals": list(range(len(spans))), "ticktext": labels, "autorange": "reversed"},
     )
     figure.update_xaxes(title_text="ms since the trace began")
@@ -135,13 +135,20 @@ def _span(view: View, span: Row) -> None:
             key="span_attributes",
         )
     with right:
-        events = json.loads(span["events"]) if span["events"] else []
-        if events:
-            for event in events:
-                st.caption(str(event.get("name", "event")))
-                st.json(event.get("attributes", {}), expanded=True)
-        else:
-            panel(empty("No events.", "This span reported none."), key="span_events")
+        _events(json.loads(span["events"]) if span["events"] else [])
+
+
+def _events(events: Sequence[Row]) -> None:
+    """The span's events; an exception's stack trace as it was written."""
+    if not events:
+        panel(empty("No events.", "This span reported none."), key="span_events")
+    for number, event in enumerate(events):
+        said = dict(event.get("attributes") or {})
+        trace = said.pop("exception.stacktrace", None)
+        pairs = [(name, tag("span", _said(value), class_="mono")) for name, value in sorted(said.items())]
+        panel(join([head(str(event.get("name", "event"))), facts(pairs)]), key=f"span_event_{number}")
+        if trace:
+            st.code(str(trace), language=None, wrap_lines=True)
 
 
 def payloads(view: View, spans: Sequence[Row]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,7 +43,7 @@ def store() -> Ledger:
 
 
 @pytest.fixture
-def seconds() -> Iterator[list[float]]:
+def seconds() -> list[float]:
     return [0.0]
 
 
