@@ -23,6 +23,11 @@ class AlertDeeds:
         self._store = store
         self._ledger = ledger
 
+    @classmethod
+    def of(cls, store: Store) -> AlertDeeds:
+        """The deeds on the alerts of `store`, for whoever has no ledger at hand."""
+        return cls(store, AlertLedger(store.database, store.clock))
+
     def acknowledge(self, principal: Principal, alert_id: str, reason: str) -> Action:
         """Somebody answers for it: the alert is not escalated any more. Raises Refused or UnknownThing."""
         principal.require(Right.TRIAGE)

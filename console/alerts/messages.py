@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-_WORDS = {
+WORDS = {
     "breach": "Breached",
     "at_risk": "At risk",
     "stuck": "Stuck",
@@ -76,7 +76,7 @@ def write(
         severity=SEVERITY.get(alert["kind"], "warning"),
         title=title(alert, event),
         lines=tuple(_lines(alert, event, currency, team_label)),
-        url=f"{public_url.rstrip('/')}/{address(alert, seen_at)}",
+        url=f"{public_url.rstrip('/')}/{_address(alert, seen_at)}",
         as_of=_wire(seen_at),
         owner_team=alert["owner_team"],
         failure_class=alert["class"],
@@ -102,27 +102,31 @@ def title(alert: Mapping[str, Any], event: str) -> str:
     noun = {"exception": "exception"}.get(alert["kind"], "order")
     counted = alert["kind"] in ("breach", "at_risk", "stuck", "exception") and count
     tail = f", {count:,} {noun}{'s' if count != 1 else ''}" if counted else ""
-    text = f"{before}{_WORDS[alert['kind']]}: {alert['title']}{tail}"
+    text = f"{before}{WORDS[alert['kind']]}: {alert['title']}{tail}"
     return " ".join(text.split())[:250]
 
 
-def address(alert: Mapping[str, Any], as_of: datetime) -> str:
-    """The page that shows what the alert is about, at that instant: `orders?promise=...&as_of=...`."""
+def place(alert: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """The room that shows what the alert is about, and its filters.
+
+    >>> place({"kind": "breach", "promise": "order_acceptance", "member_count": 3})
+    ('orders', {'state': 'breached', 'promise': 'order_acceptance'})
+    """
     match alert["kind"]:
         case "breach" | "at_risk" | "stuck" if alert["member_count"] == 1 and alert["example_type"]:
-            return _address("order", as_of, type=alert["example_type"], id=alert["example_id"])
+            return "order", {"type": alert["example_type"], "id": alert["example_id"]}
         case "breach":
-            return _address("orders", as_of, state="breached", promise=alert["promise"])
+            return "orders", {"state": "breached", "promise": alert["promise"]}
         case "at_risk":
-            return _address("orders", as_of, state="at_risk", promise=alert["promise"])
+            return "orders", {"state": "at_risk", "promise": alert["promise"]}
         case "stuck":
-            return _address("orders", as_of, state="stuck", milestone=alert["promise"])
+            return "orders", {"state": "stuck"}
         case "exception":
-            return _address("exceptions", as_of, group=alert["group_id"])
+            return "exceptions", {"group": alert["group_id"]}
         case "queue_depth":
-            return _address("exceptions", as_of, owner_team=alert["owner_team"])
+            return "exceptions", {"owner_team": alert["owner_team"]}
         case _:
-            return _address("dependencies", as_of)
+            return "dependencies", {}
 
 
 def _lines(alert: Mapping[str, Any], event: str, currency: str, team_label: str | None) -> list[str]:
@@ -148,9 +152,9 @@ def _owner(team_label: str | None) -> str | None:
     return f"Owner: {team_label}" if team_label else None
 
 
-def _address(page: str, as_of: datetime, **parameters: str | None) -> str:
-    given = {name: value for name, value in parameters.items() if value}
-    return f"{page}?{urlencode({**given, 'as_of': _wire(as_of)})}"
+def _address(alert: Mapping[str, Any], as_of: datetime) -> str:
+    room, filters = place(alert)
+    return f"{room}?{urlencode({**filters, 'as_of': _wire(as_of)})}"
 
 
 def _whole_second(at: datetime) -> datetime:

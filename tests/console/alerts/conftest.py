@@ -17,7 +17,7 @@ import pytest
 from console.alerts.channels import open_channels
 from console.alerts.deeds import AlertDeeds
 from console.alerts.worker import AlertWorker
-from tests.trace_model.store.spans_of import Story, instant, table
+from tests.console.alerts.stories import Story, instant
 from trace_model.catalogue import loader
 from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.failure_rules import Rules, load_rules
@@ -94,7 +94,7 @@ class Alerting:
 
     def told(self, story: Story) -> None:
         """The spans of `story` are kept; those already kept are told again, which changes nothing."""
-        self.store.record(table(story.spans))
+        self.store.record(story.table())
 
     def alerts(self, **asked: Any) -> list[dict[str, Any]]:
         every = {"state": None, "kind": None, "owner_team": None, "alert_id": None, "offset": 0, "limit": 100}

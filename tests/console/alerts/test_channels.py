@@ -16,7 +16,7 @@ from console.access import Principal
 from console.alerts.channels import ChannelFault, NotDeliverable, NotDelivered, open_channels
 from console.alerts.messages import Message, of_plain
 from tests.console.alerts.conftest import Alerting, Receiver
-from tests.trace_model.store.spans_of import Story
+from tests.console.alerts.stories import Story
 from trace_model.catalogue.alert_rules import Channel
 from trace_model.errors import Refused, UnknownThing
 

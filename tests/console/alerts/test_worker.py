@@ -12,7 +12,7 @@ import pytest
 
 from console.access import Principal
 from tests.console.alerts.conftest import Alerting, Receiver
-from tests.trace_model.store.spans_of import Story, instant
+from tests.console.alerts.stories import Story, instant
 from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.errors import CatalogueError, Forbidden, Refused, UnknownThing
 
@@ -196,7 +196,7 @@ def test_a_system_not_heard_from_is_silent_until_it_speaks(house: Make, receiver
     here.told(submitted("SO-9", at=3 * HOUR))
     story = Story()
     story.does(None, 0)
-    story.does("crm.submit_order", 3 * HOUR, order="SO-9", name="again")
+    story.does("crm.submit_order", 3 * HOUR, order="SO-9")
     here.told(story)
     here.at(3 * HOUR + 10)
     assert {a["state"] for a in here.alerts()} == {"resolved"}

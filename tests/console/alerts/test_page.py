@@ -1,0 +1,66 @@
+"""The Alerts page: what was raised, who was told, and the deeds, over a real ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from console import resources
+from console.access import Access
+from console.deeds import Deeds
+from console.replay.engine import Engines
+from console.replay.replays import Replays
+from console.settings import Settings
+from tests.console.alerts.conftest import Alerting, Receiver
+from tests.console.alerts.stories import Story
+from tests.console.pages.conftest import CONSOLE, markup, rows, shown
+from trace_model.store.ledger import Ledger
+
+DUE = 7201
+
+
+def opened(here: Alerting, **address: str) -> AppTest:
+    replays = Replays(here.store, Ledger(here.store.database, here.store.clock), Engines(), here.store.clock)
+    resources.provide(
+        resources.Resources(
+            store=here.store,
+            deeds=Deeds(here.store),
+            replays=replays,
+            access=Access(),
+            settings=Settings(),
+            ingest_counters=dict,
+        )
+    )
+    at = AppTest.from_file(str(CONSOLE / "app_pages" / "alerts.py"), default_timeout=20)
+    for key, value in address.items():
+        at.query_params[key] = value
+    return at.run()
+
+
+def test_no_alerts_says_why(alerting: Callable[..., Alerting]) -> None:
+    assert "No alerts." in shown(opened(alerting()))
+
+
+def test_an_alert_is_listed_and_its_page_shows_concerned_messages_and_turns(
+    alerting: Callable[..., Alerting], receiver: Receiver
+) -> None:
+    receiver.answers = [404]
+    hook = [{"name": "hook", "kind": "webhook"}]
+    here = alerting([{"channels": ["hook"]}], hook, {"hook": receiver.url}, kinds=["breach"])
+    story = Story()
+    story.does("crm.submit_order", 0, order="SO-1", amount="100.00")
+    here.told(story)
+    here.at(DUE + 1)
+    listed = opened(here)
+    assert "1 message did not reach the receiver" in shown(listed)
+    [row] = [row for row in rows(listed) if "Order acceptance time" in row]
+    assert "Open" in row
+    assert "Given up" in row
+    alert_id = here.alerts()[0]["alert_id"]
+    one = opened(here, alert=alert_id)
+    said = shown(one)
+    assert "still concerned" in said
+    assert "the receiver refused it with HTTP 404" in said
+    assert 'href="./order?type=order&amp;id=SO-1' in markup(one)
+    assert [button.label for button in one.button] == ["Acknowledge …", "Silence …", "Send again to hook …"]
