@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -53,11 +54,7 @@ def trend(view: View, days: list[dict[str, Any]]) -> None:
             + " %{customdata[0]}<br>%{customdata[1]} orders, %{customdata[2]} waiting<extra></extra>",
         )
     framed(figure, height=240, legend=True).update_yaxes(title_text="hours", rangemode="tozero")
-    event = st.plotly_chart(
-        figure, key="trend", on_select="rerun", selection_mode="points", config={"displayModeBar": False}
-    )
-    if event and event.selection.points:
-        _show_rows(day=str(event.selection.points[0]["x"])[:10], band=None)
+    _clickable(figure, "trend", lambda point: {"day": str(point["x"])[:10], "band": None})
 
 
 def distribution(bands: list[dict[str, Any]]) -> None:
@@ -76,11 +73,7 @@ def distribution(bands: list[dict[str, Any]]) -> None:
         )
     framed(figure, height=240, legend=True).update_layout(barmode="stack", bargap=0.25)
     figure.update_yaxes(title_text="orders")
-    event = st.plotly_chart(
-        figure, key="distribution", on_select="rerun", selection_mode="points", config={"displayModeBar": False}
-    )
-    if event and event.selection.points:
-        _show_rows(day=None, band=str(event.selection.points[0]["point_index"]))
+    _clickable(figure, "distribution", lambda point: {"day": None, "band": str(point["point_index"])})
 
 
 def ageing(bands: list[dict[str, Any]], currency: str) -> None:
@@ -109,10 +102,15 @@ def _band(row: dict[str, Any]) -> str:
     )
 
 
-def _show_rows(*, day: str | None, band: str | None) -> None:
-    if (st.query_params.get("day"), st.query_params.get("band")) != (day, band):
-        filter_bar.put({"day": day, "band": band})
-        st.rerun()
+def _clickable(figure: go.Figure, key: str, address: Callable[[dict[str, Any]], dict[str, str | None]]) -> None:
+    """The chart; a click on a point puts what `address` makes of it into the address, and with it the rows on the page."""
+
+    def clicked() -> None:
+        points = st.session_state[key].selection.points
+        if points:
+            filter_bar.put(address(points[0]))
+
+    st.plotly_chart(figure, key=key, on_select=clicked, selection_mode="points", config={"displayModeBar": False})
 
 
 def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> None:
