@@ -141,7 +141,10 @@ def run_scenario(
         for index, deal in enumerate(deals):
             plays.append((deal, estate.start(scenario.play(deal), f"{name} {index}")))
             await asyncio.sleep(600)
-        while not all(play.done() or deal.flow.is_settled for deal, play in plays):
+        while not all(
+            play.done() or deal.flow.is_settled or (deal.order.quote and estate.truth.stands_still(deal.order.quote))
+            for deal, play in plays
+        ):
             await asyncio.sleep(0.05 if clock.live else 600)
         clock.go_live()
         for deal in deals:

@@ -117,6 +117,10 @@ class Truth:
         """in_progress, completed, failed, stopped or cancelled."""
         self._stories[quote].state = state
 
+    def stands_still(self, quote: str) -> bool:
+        """True if what became of the quote failed or stopped, whichever flow it was in then (a payment run, say)."""
+        return self._stories[quote].state in ("failed", "stopped")
+
     def link(self, child: Ref, parent: Ref, *, amount: str | None = None, quantity: int | None = None) -> None:
         links = self._links.setdefault(child, [])
         if any(link["to"] == parent.as_json() for link in links):
