@@ -88,6 +88,14 @@ def test_clocks_that_still_run_count_for_as_long_as_they_ran() -> None:
     assert at(with_old, 0.1) > at(alone, 0.1) + 0.3, "the old have lived through what ended the others"
 
 
+def test_who_is_still_in_a_bin_counts_for_half_of_it() -> None:
+    place = bin_of(0.03)
+    curve = fit([Count("p", (), place, 10, 10), Count("p", (), DUE + 1, 80, 0)])["p", ()]
+    assert np.exp(-curve.within[place]) == pytest.approx(1 - 10 / (100 - 10 / 2 + forecast.ROOT))
+    assert curve.like[place] == 100
+    assert curve.like[place + 1] == 80
+
+
 def test_a_narrow_segment_speaks_for_itself_once_it_is_large_and_leans_on_the_wider_one_until_then() -> None:
     wide = [Count("p", ("a",), bin_of(0.5), 1000, 0)]
     late = lambda n: [*wide, Count("p", ("b",), DUE + 1, n, 0)]  # noqa: E731
@@ -266,6 +274,7 @@ def test_a_fit_uses_nothing_that_was_later(history: History) -> None:
     after = forecasts.fit(cut)
     assert before.keys() == after.keys()
     assert all((before[key].before == after[key].before).all() for key in before)
+    assert all((before[key].like == after[key].like).all() for key in before)
 
 
 def test_a_past_instant_is_answered_with_the_curves_of_its_day(history: History) -> None:
@@ -315,6 +324,52 @@ def test_later_promises_are_told_with_their_cause(history: History) -> None:
     assert row["planned_at"] == began + timedelta(hours=2, days=7)
     assert NOW < row["expected_at"] < row["late_at"]
     assert 0 <= row["chance"] < 0.5, "a day late of a slack of six"
+
+
+def test_a_promise_that_has_begun_is_no_later_one(history: History) -> None:
+    month(history)
+    for clock in [c for c in history.clocks if c["stopped_at"]]:
+        began = clock["stopped_at"]
+        history.clock(clock["lead_key"], "invoice_latency", began, began + timedelta(days=7), None)
+    began = NOW - timedelta(hours=3)
+    history.order(9001, began, tier="smb", region="EMEA", product_line="hardware", reporting_amount=1)
+    history.clock(9001, "order_acceptance", began, began + timedelta(hours=2), None)
+    history.clock(9001, "invoice_latency", began, began + timedelta(days=7), None)
+    history.write()
+    Forecasts(history.store).refresh(NOW)
+    assert history.store.rows("forecast_later", as_of=NOW, lead_key=9001, offset=0, limit=10) == []
+    assert history.store.rows("forecast_later", as_of=NOW, lead_key=8000, offset=0, limit=10) != []
+
+
+def test_only_promises_that_are_the_orders_own_are_told_as_later_ones(history: History) -> None:
+    month(history)
+    for clock in [c for c in history.clocks if c["stopped_at"]]:
+        began = clock["stopped_at"]
+        for promise in ("shipment", "shipment_overseas"):
+            history.clock(clock["lead_key"], promise, began, began + timedelta(days=5), began + timedelta(days=1))
+    began = NOW - timedelta(hours=1)
+    history.order(9001, began, region="APAC", product_line="hardware", reporting_amount=1)
+    history.clock(9001, "order_acceptance", began, began + timedelta(hours=2), None)
+    history.write()
+    Forecasts(history.store).refresh(NOW)
+    rows = history.store.rows("forecast_later", as_of=NOW, lead_key=9001, offset=0, limit=10)
+    assert [row["promise"] for row in rows] == ["shipment_overseas"]
+
+
+def test_a_backtest_is_as_surprised_by_a_change_as_the_forecast_would_have_been(history: History) -> None:
+    turn = NOW - timedelta(days=20)
+    for number in range(600):
+        began = NOW - timedelta(days=30) + timedelta(minutes=72) * number
+        wait = timedelta(minutes=90) if began < turn else timedelta(hours=9)
+        history.order(number, began, tier="smb", region="EMEA", product_line="hardware", reporting_amount=1)
+        history.clock(
+            number, "order_acceptance", began, began + timedelta(hours=2), began + wait if began + wait <= NOW else None
+        )
+    history.write()
+    forecasts = Forecasts(history.store)
+    never, daily = (forecasts.backtest(NOW, step=step).scores[0] for step in (timedelta(days=30), timedelta(days=1)))
+    assert never.brier > 0.4, "fitted once, before the change, it goes on saying that all will be well"
+    assert daily.brier < never.brier
 
 
 def test_the_backtest_finds_the_forecast_better_than_both_plain_rules_where_history_repeats_itself(
