@@ -24,6 +24,12 @@ create or replace table operation_runs (
 create or replace table trace_stitching (
     trace_id uuid, seq bigint, system varchar, hour timestamptz, evidence varchar, correlation_key ubigint, span_count bigint
 );
+create or replace table span_links (
+    trace_id uuid, span_id ubigint, seq bigint, linked_trace_id uuid, linked_span_id ubigint
+);
+create or replace table trace_warnings (
+    trace_id uuid, seq bigint, mention_key ubigint, kind varchar, detail varchar, span_count bigint
+);
 create or replace table resolutions (alias_key ubigint, object_key ubigint, canonical_count bigint);
 create or replace table objects (
     object_key ubigint, object_type varchar, object_id varchar, scope varchar, system varchar, first_seen_at timestamptz,
@@ -38,8 +44,10 @@ create or replace table object_milestones (
 );
 create or replace table links (
     child_key ubigint, child_type varchar, parent_key ubigint, parent_type varchar, kind varchar, source varchar,
-    confidence decimal(3, 2), amount decimal(18, 4), quantity decimal(18, 4), seen_at timestamptz, share double
+    confidence decimal(3, 2), amount decimal(18, 4), quantity decimal(18, 4), seen_at timestamptz, share double,
+    share_from double, share_until double, is_allocating boolean
 );
+create or replace table object_warnings (object_key ubigint, kind varchar, detail varchar);
 create or replace table failures (
     exception_id varchar, episode integer, operation varchar, object_key ubigint, object_type varchar, object_id varchar,
     system varchar, dependency varchar, opened_at timestamptz, last_failed_at timestamptz, resolved_at timestamptz,
@@ -47,7 +55,8 @@ create or replace table failures (
     message varchar, endpoint varchar, trace_id uuid, span_id ubigint, replay_id varchar, signature varchar
 );
 create or replace table timeline_members (
-    lead_key ubigint, object_key ubigint, object_type varchar, depth integer, direction varchar, share double
+    lead_key ubigint, object_key ubigint, object_type varchar, depth integer, direction varchar, share double,
+    amount decimal(18, 4), quantity decimal(18, 4), parts struct("from" double, until double)[]
 );
 create or replace table timelines (
     lead_key ubigint, lead_type varchar, lead_id varchar, customer_id varchar, customer_name varchar, amount decimal(18, 4),
@@ -67,3 +76,36 @@ create or replace table signatures (
     signature varchar, group_id varchar, class varchar, transient boolean, category varchar, confidence double, rule varchar,
     facts varchar, sentence varchar, title varchar
 );
+
+-- warnings: one row per doubt that stands, on the object it concerns now (null: none known) and, where one trace raised it, that trace.
+create or replace view warnings as
+select w.trace_id, coalesce(r.object_key, w.mention_key) as object_key, w.kind, w.detail, w.span_count
+from trace_warnings w left join resolutions r on r.alias_key = w.mention_key
+union all
+select null, object_key, kind, detail, null from object_warnings
+union all
+select null, alias_key, 'ambiguous_alias', 'this id was seen with ' || canonical_count || ' different objects', null
+from resolutions where object_key is null;
+
+-- minor_digits: the decimals of a currency's smallest unit (ISO 4217).
+create or replace macro minor_digits(currency) as case
+    when currency in ('BIF', 'CLP', 'DJF', 'GNF', 'ISK', 'JPY', 'KMF', 'KRW', 'PYG', 'RWF', 'UGX', 'UYI', 'VND', 'VUV', 'XAF', 'XOF', 'XPF') then 0
+    when currency in ('BHD', 'IQD', 'JOD', 'KWD', 'LYD', 'OMR', 'TND') then 3
+    else 2
+end;
+
+-- allotted_until: `whole` up to the point `at` (0..1), to `digits` decimals; exact at both ends.
+create or replace macro allotted_until(whole, at_point, digits) as case
+    when at_point <= 0 then 0.0::double
+    when at_point >= 1 then whole::double
+    else round(whole::double * at_point, digits)
+end;
+
+-- allotted: the `parts` of `whole` (null: all of it), to `digits` decimals. Parts that cover the whole add up to it exactly, since
+-- neighbours round the point where they meet alike; each is less than one smallest unit from its exact share.
+create or replace macro allotted(whole, parts, digits) as case
+    when whole is null or parts is null then whole::decimal(18, 4)
+    else coalesce(
+        list_sum(list_transform(parts, lambda p: allotted_until(whole, p.until, digits) - allotted_until(whole, p."from", digits))),
+        0.0)::decimal(18, 4)
+end;

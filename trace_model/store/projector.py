@@ -33,8 +33,8 @@ class Relation:
     """The column by whose touched values a batch replaces rows."""
     touched: str
     """The scratch table of those values."""
-    bounded_by: str | None = None
-    """The parameter that bounds the look-back on `seq`, where the relation keeps it."""
+    keeps_seq: bool = False
+    """Its rows carry the `seq` they were recorded at, which bounds the look-back."""
 
     @property
     def table(self) -> str:
@@ -42,8 +42,16 @@ class Relation:
 
 
 TRACE_GRAIN = tuple(
-    Relation(file, "trace_id", "touched_traces", "min_seq")
-    for file in ("10_object_facts", "11_alias_facts", "12_link_facts", "13_operation_runs", "14_trace_stitching")
+    Relation(file, "trace_id", "touched_traces", keeps_seq=True)
+    for file in (
+        "05_span_links",
+        "10_object_facts",
+        "11_alias_facts",
+        "12_link_facts",
+        "13_operation_runs",
+        "14_trace_stitching",
+        "15_trace_warnings",
+    )
 )
 RESOLUTIONS = Relation("20_resolutions", "alias_key", "touched_aliases")
 OBJECT_GRAIN = tuple(
@@ -52,11 +60,14 @@ OBJECT_GRAIN = tuple(
 )
 FAILURES = Relation("26_failures", "object_key", "touched_objects")
 LINKS = Relation("25_links", "child_key", "touched_children")
+OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children")
 LEAD_GRAIN = tuple(
     Relation(file, "lead_key", "touched_leads")
     for file in ("30_timeline_members", "31_timeline_milestones", "32_timelines", "33_clocks")
 )
-DERIVED = tuple(r.table for r in (*TRACE_GRAIN, RESOLUTIONS, *OBJECT_GRAIN, FAILURES, LINKS, *LEAD_GRAIN))
+DERIVED = tuple(
+    r.table for r in (*TRACE_GRAIN, RESOLUTIONS, *OBJECT_GRAIN, FAILURES, LINKS, OBJECT_WARNINGS, *LEAD_GRAIN)
+)
 """Every derived table, as compared between an incremental history and a rebuild."""
 
 
@@ -90,42 +101,42 @@ class Projector:
     def project(self, after_seq: int, until_seq: int) -> None:
         """The spans recorded in (`after_seq`, `until_seq`] show in every derived row they touch."""
         self._scratch(
-            "touched_traces", sql("projection/00_touched_traces.sql"), {"after_seq": after_seq, "until_seq": until_seq}
+            "touched_traces", self._files["00_touched_traces"], {"after_seq": after_seq, "until_seq": until_seq}
         )
-        min_seq = self._number("select coalesce(min(first_seq), 0) from touched_traces")
-        self._derive(min_seq, replacing=True, progress=None)
+        self._derive(replacing=True, progress=None)
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done."""
         self._c.execute(sql("derived.sql"))
         self._judged.clear()
-        self._scratch("touched_traces", "select trace_id, first_seq from traces", {})
-        self._derive(0, replacing=False, progress=progress)
+        self._scratch("touched_traces", "select trace_id, first_seq, last_seq from traces", {})
+        self._derive(replacing=False, progress=progress)
 
-    def _derive(self, min_seq: int, *, replacing: bool, progress: Progress | None) -> None:
-        steps = iter(range(1, 20))
+    def _derive(self, *, replacing: bool, progress: Progress | None) -> None:
+        steps = iter(range(1, 99))
 
         def told(what: str) -> None:
             if progress:
-                progress(what, min(next(steps) / 14, 1.0))
+                progress(what, min(next(steps) / 17, 1.0))
 
-        bound: dict[str, Any] = {"min_seq": min_seq}
         told("reading spans")
-        self._scratch("trace_spans", self._files["01_trace_spans"], bound | self._reading)
-        self._scratch("span_ids", self._files["02_span_ids"], {})
+        self._read_spans()
         told("finding each span's place in its trace")
         self._scratch("span_context", self._files["03_span_context"], {})
-        for relation in TRACE_GRAIN:
+        self._follow_span_links()
+        stretch = self._stretch("touched_traces")
+        for relation in TRACE_GRAIN[1:]:
             told(relation.table.replace("_", " "))
             self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
-        self._scratch("touched_mentions", self._files["04_touched_mentions"], bound)
+        self._scratch("touched_mentions", self._files["04_touched_mentions"], stretch)
         for relation in TRACE_GRAIN:
-            self._replace(relation, bound, replacing)
+            self._replace(relation, stretch, replacing)
 
         told("resolving ids of other systems")
         self._scratch("touched_aliases", self._files["19_touched_aliases"], {})
         self._scratch("resolutions_fresh", self._files[RESOLUTIONS.file], {})
         self._scratch("touched_objects", self._files["20a_touched_objects"], {})
+        self._scratch("changed_aliases", self._files["20c_changed_aliases"], {})
         self._replace(RESOLUTIONS, {}, replacing)
         objects_bound = {"min_object_seq": self._number(self._files["20b_first_seq_of_touched"]) if replacing else 0}
         self._scratch("resolved_facts", self._files["21_resolved_facts"], objects_bound)
@@ -140,12 +151,14 @@ class Projector:
             self._replace(relation, {}, replacing)
 
         told("links")
-        self._scratch("touched_correlation_objects", self._files["24a_touched_correlation_objects"], {})
-        self._scratch("sibling_mentions", self._files["24b_sibling_mentions"], {})
-        self._scratch("touched_children", self._files["24c_touched_children"], {})
+        self._scratch("touched_children", self._files["24a_touched_children"], {})
+        self._scratch("said_links", self._files["24b_said_links"], {})
+        self._scratch("correlated_links", self._files["24c_correlated_links"], {})
         self._scratch("links_fresh", self._files[LINKS.file], {})
-        self._c.execute(self._files["25a_linked_objects"])
+        self._scratch("object_warnings_fresh", self._files[OBJECT_WARNINGS.file], {})
+        self._c.execute(self._files["25a_relinked_objects"])
         self._replace(LINKS, {}, replacing)
+        self._replace(OBJECT_WARNINGS, {}, replacing)
 
         told("timelines")
         self._scratch("touched_leads", self._files["27_touched_leads"], {})
@@ -157,13 +170,38 @@ class Projector:
         for scratch in ("trace_spans", "span_ids", "span_context", "resolved_facts", *(f"{t}_fresh" for t in DERIVED)):
             self._c.execute(f"drop table if exists temp.{scratch}")
 
+    def _read_spans(self) -> None:
+        """The spans of the touched traces, and of those that their span links point to, stand in trace_spans."""
+        self._scratch("read_traces", self._files["00a_read_traces"], self._stretch("touched_traces"))
+        self._scratch("trace_spans", self._files["01_trace_spans"], self._stretch("read_traces") | self._reading)
+        self._scratch("span_ids", self._files["02_span_ids"], {})
+
+    def _follow_span_links(self) -> None:
+        """Span links have the ids at both their ends; what was read for that alone is let go."""
+        self._scratch("span_links_fresh", self._files["05_span_links"], {})
+        self._scratch("linked_ids", self._files["06_linked_ids"], {})
+        if self._number("select count(*) from read_traces where is_context"):
+            for scratch in ("span_ids", "span_context", "trace_spans"):
+                self._c.execute(
+                    f"delete from {scratch} where seq in"  # noqa: S608 - names of this module's own relations
+                    " (select s.seq from trace_spans s semi join (from read_traces where is_context) using (trace_id))"
+                )
+
+    def _stretch(self, traces: str) -> dict[str, Any]:
+        """The first and last record of `traces`, a scratch table."""
+        row = self._c.execute(
+            f"select coalesce(min(first_seq), 0), coalesce(max(last_seq), 0) from {traces}"  # noqa: S608
+        ).fetchone()
+        assert row is not None
+        return {"min_seq": int(row[0]), "max_seq": int(row[1])}
+
     def _judge(self) -> None:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
         unseen = self._c.execute(sql("projection/26a_unjudged.sql")).fetchall()
         rows = []
-        for signature, system, operation, code, exception, http_status, message, label, object_label in unseen:
+        for signature, system, operation, code, exception, http_status, message, label, object_label, product in unseen:
             seen = Signature(
-                system=system,
+                system=product,
                 operation=operation,
                 code=code or "",
                 message=message or "",
@@ -196,7 +234,9 @@ class Projector:
     def _replace(self, relation: Relation, bound: dict[str, Any], replacing: bool) -> None:
         # names of this module's own relations, never values
         if replacing:
-            stretch = f"seq >= {int(bound[relation.bounded_by])} and " if relation.bounded_by else ""
+            stretch = (
+                f"seq between {int(bound['min_seq'])} and {int(bound['max_seq'])} and " if relation.keeps_seq else ""
+            )
             touched = f"select {relation.key} from {relation.touched}"  # noqa: S608
             self._c.execute(f"delete from {relation.table} where {stretch}{relation.key} in ({touched})")  # noqa: S608
         self._c.execute(f"insert into {relation.table} select * from {relation.table}_fresh")  # noqa: S608

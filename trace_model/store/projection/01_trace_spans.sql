@@ -1,7 +1,7 @@
--- trace_spans (scratch): one row per span of the touched traces, with what the catalogue's roles read from it.
+-- trace_spans (scratch): one row per span of the traces read, with what the catalogue's roles read from it. `seq` is its identity here.
 -- $role_structure: from_json structure of every role's attribute names, NAMES_PER_ROLE slots a role, in ROLES order.
 -- $object_paths: JSON paths of object ids, aliases and relations, positions as in cat_id_paths.
--- $min_seq: no span of a touched trace was recorded before it.
+-- $min_seq, $max_seq: every span of those traces was recorded between them.
 with said as (
     select
         s.*,
@@ -11,7 +11,7 @@ with said as (
             else s.attributes
         end as attributes_said
     from spans s
-    where s.seq >= $min_seq and s.trace_id in (select trace_id from touched_traces)
+    where s.seq between $min_seq and $max_seq and s.trace_id in (select trace_id from read_traces)
 ),
 read as (
     select
@@ -32,7 +32,8 @@ named as (
         nullif(trim(coalesce(struct_extract_at(r, 1), struct_extract_at(r, 2), struct_extract_at(r, 3), struct_extract_at(r, 4))), '') as correlation_id,
         nullif(trim(coalesce(struct_extract_at(r, 5), struct_extract_at(r, 6), struct_extract_at(r, 7), struct_extract_at(r, 8))), '') as operation,
         nullif(trim(coalesce(struct_extract_at(r, 9), struct_extract_at(r, 10), struct_extract_at(r, 11), struct_extract_at(r, 12))), '') as declared_milestone,
-        try_cast(coalesce(struct_extract_at(r, 13), struct_extract_at(r, 14), struct_extract_at(r, 15), struct_extract_at(r, 16)) as decimal(18, 4)) as amount,
+        nullif(trim(coalesce(struct_extract_at(r, 13), struct_extract_at(r, 14), struct_extract_at(r, 15), struct_extract_at(r, 16))), '') as amount_said,
+        try_cast(amount_said as decimal(18, 4)) as amount,
         upper(left(trim(coalesce(struct_extract_at(r, 17), struct_extract_at(r, 18), struct_extract_at(r, 19), struct_extract_at(r, 20))), 3)) as currency,
         try_cast(coalesce(struct_extract_at(r, 21), struct_extract_at(r, 22), struct_extract_at(r, 23), struct_extract_at(r, 24)) as decimal(18, 4)) as quantity,
         coalesce(struct_extract_at(r, 25), struct_extract_at(r, 26), struct_extract_at(r, 27), struct_extract_at(r, 28)) as region,
@@ -68,6 +69,7 @@ spoken_for as (
 )
 select
     f.* exclude (declared_milestone),
+    case when m.milestone is null then declared_milestone end as unknown_milestone,
     -- a milestone is reached by a success only: the one the span names, else the one its operation stands for
     case when not is_error then coalesce(m.milestone, o.milestone) end as milestone,
     case when correlation_id is not null then md5_number_lower(correlation_id) end as correlation_key,

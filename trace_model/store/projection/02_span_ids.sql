@@ -1,9 +1,24 @@
 -- span_ids (scratch): one row per id that a span itself carries: its objects, their ids elsewhere, and the parents it names.
 -- role: 'id' the object's own id; 'alias' its id in another system; 'relation' a parent of the span's object.
-with present as (
-    select s.trace_id, s.span_id, p.*, s.ids, s.system, s.legal_entity, s.ids[p.position] as value
-    from trace_spans s, cat_id_paths p
-    where p.role <> 'share' and s.ids is not null and s.ids[p.position] is not null
+-- is_own: the span speaks of this object under this id. An alias beside the object's own id only repeats it.
+with paths as (
+    select p.*, t.traversed, i.id_positions
+    from cat_id_paths p
+    join cat_object_types t using (object_type)
+    left join (
+        select object_type, list(position) as id_positions from cat_id_paths where role = 'id' group by object_type
+    ) i using (object_type)
+    where p.role <> 'share'
+),
+present as (
+    select s.seq, p.*, s.ids, s.system, s.legal_entity, s.ids[p.position] as value,
+        case p.role
+            when 'id' then true
+            when 'alias' then len(list_filter(p.id_positions, lambda p_at: coalesce(s.ids[p_at], '') not in ('', '[]'))) = 0
+            else false
+        end as is_own
+    from trace_spans s, paths p
+    where s.ids is not null and s.ids[p.position] is not null
 ),
 elements as (
     select
@@ -18,7 +33,7 @@ trimmed as (
     from elements
 )
 select distinct
-    trace_id, span_id, role, object_type, child_type, kind, alias_system, element, object_id,
+    seq, role, is_own, object_type, traversed, child_type, kind, alias_system, element, object_id,
     case scope when 'system' then system when 'legal_entity' then coalesce(legal_entity, '') else '' end as scope,
     md5_number_lower(concat_ws(chr(31),
         object_type,

@@ -1,56 +1,46 @@
 -- object_facts: one row per span and object that it says something of. Replaced by trace.
--- via: 'id', 'alias', 'parent' (inherited from the named span above), 'relation' (only named as a parent).
--- Amount, quantity and milestone belong to the span's subject: the object of its milestone or operation, else its most
--- downstream object.
+-- via: 'id', 'alias', 'parent' (inherited from the keyed span above), 'relation' (only named as a parent).
+-- Amount, quantity, milestone and version belong to the span's subject: the object of its milestone or operation, else its most
+-- downstream object. A span may act on several objects of one type (a payment run): each is a subject, none has the amount.
 with own as (
-    select trace_id, span_id, mention_key, object_type, object_id, scope,
+    select seq, mention_key, object_type, object_id, scope, bool_or(is_own) as is_own,
         case min(case role when 'id' then 1 when 'alias' then 2 else 3 end) when 1 then 'id' when 2 then 'alias' else 'relation' end as via
     from span_ids
-    group by trace_id, span_id, mention_key, object_type, object_id, scope
+    group by seq, mention_key, object_type, object_id, scope
 ),
 inherited as (
-    -- only where it matters: a span without ids that books a milestone or runs an operation
-    select s.trace_id, s.span_id, o.mention_key, o.object_type, o.object_id, o.scope, 'parent' as via
+    -- only where it matters: a span that books a milestone or runs an operation, and has no id of its own but a customer's
+    select s.seq, i.mention_key, i.object_type, i.object_id, i.scope, true as is_own, 'parent' as via
     from trace_spans s
-    join span_context c using (trace_id, span_id)
-    join own o on o.trace_id = s.trace_id and o.span_id = c.keyed_span_id and o.via <> 'relation'
+    join span_context c on c.seq = s.seq
+    join span_ids i on i.seq = c.keyed_seq and i.is_own and i.traversed
     where (s.milestone is not null or s.operation is not null)
-      and not exists (from own k where k.trace_id = s.trace_id and k.span_id = s.span_id and k.via <> 'relation')
+      and s.seq not in (select seq from span_ids where is_own and traversed)
+    group by all
 ),
-mentioned as (
-    select * from own union all select * from inherited
-),
-customers as (
-    select trace_id, span_id, min(object_id) as customer_id
-    from own where object_type = 'customer' group by trace_id, span_id
+fitted as (
+    select m.*,
+        case when m.is_own then (case when m.object_type = s.subject_type then 1000 else 0 end) + (case when t.traversed then t.rank else -1 end) end as fitness
+    from (from own union all from inherited) m
+    join trace_spans s on s.seq = m.seq
+    join cat_object_types t on t.object_type = m.object_type
 ),
 ranked as (
-    select m.*, s.* exclude (trace_id, span_id),
-        c.customer_id,
-        m.via <> 'relation' and row_number() over (
-            partition by m.trace_id, m.span_id
-            order by m.via = 'relation', m.object_type = s.subject_type desc nulls last, t.traversed desc, t.rank desc, m.via, m.object_id
-        ) = 1 as is_first,
-        t.rank as type_rank,
-        max(case when m.via <> 'relation' then (case when m.object_type = s.subject_type then 1000 else 0 end) + (case when t.traversed then t.rank else -1 end) end)
-            over (partition by m.trace_id, m.span_id) as best,
-        case when m.via <> 'relation' then (case when m.object_type = s.subject_type then 1000 else 0 end) + (case when t.traversed then t.rank else -1 end) end as fitness
-    from mentioned m
-    join trace_spans s using (trace_id, span_id)
-    join cat_object_types t on t.object_type = m.object_type
-    left join customers c using (trace_id, span_id)
+    select *,
+        coalesce(fitness = max(fitness) over (partition by seq), false) as is_subject,
+        count(*) over (partition by seq, fitness) as equal_count,
+        min(case when object_type = 'customer' and via <> 'relation' then object_id end) over (partition by seq) as customer_id
+    from fitted
 )
 select
-    trace_id, span_id, seq, mention_key, object_type, object_id, scope, via,
-    -- a span may act on several objects of one type (a payment run): each is a subject; only a single one has the amount
-    coalesce(fitness = best, false) as is_subject,
-    system, started_at, ended_at,
-    case when fitness = best then milestone end as milestone,
-    is_error,
-    case when is_first and fitness = best and count(*) filter (fitness = best) over (partition by trace_id, span_id) = 1 then amount end as amount,
-    case when is_first and fitness = best then currency end as currency,
-    case when is_first and fitness = best and count(*) filter (fitness = best) over (partition by trace_id, span_id) = 1 then quantity end as quantity,
-    region, product_line, legal_entity, tier, workflow, customer_id, customer_name,
-    case when fitness = best then object_version end as object_version,
-    correlation_key
-from ranked
+    s.trace_id, s.span_id, r.seq, r.mention_key, r.object_type, r.object_id, r.scope, r.via, r.is_subject,
+    s.system, s.started_at, s.ended_at,
+    case when r.is_subject then s.milestone end as milestone,
+    s.is_error,
+    case when r.is_subject and r.equal_count = 1 then s.amount end as amount,
+    case when r.is_subject then s.currency end as currency,
+    case when r.is_subject and r.equal_count = 1 then s.quantity end as quantity,
+    s.region, s.product_line, s.legal_entity, s.tier, s.workflow, r.customer_id, s.customer_name,
+    case when r.is_subject then s.object_version end as object_version,
+    s.correlation_key
+from ranked r join trace_spans s on s.seq = r.seq

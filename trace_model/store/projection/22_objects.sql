@@ -1,6 +1,6 @@
 -- objects: one row per business object, with what was last said of it. Replaced by object_key.
--- The object's own id wins over an alias; amounts are those of its latest subject span; ties go to the larger value, so that
--- the order of arrival never decides.
+-- The object's own id wins over an alias. Amount, currency and quantity are those of its latest successful subject span, else of its
+-- latest. Ties go to the larger value, so that the order of arrival never decides.
 select
     object_key,
     arg_min(object_type, (via = 'alias', object_type)) as object_type,
@@ -9,9 +9,9 @@ select
     arg_min(system, (via = 'relation', started_at, system)) as system,
     min(started_at) as first_seen_at,
     max(ended_at) as last_seen_at,
-    arg_max(amount, (ended_at, amount)) filter (amount is not null and not is_error) as amount,
-    arg_max(currency, (ended_at, currency)) filter (currency is not null and is_subject and not is_error) as currency,
-    arg_max(quantity, (ended_at, quantity)) filter (quantity is not null and not is_error) as quantity,
+    arg_max(amount, (not is_error, ended_at, amount, currency)) filter (amount is not null) as amount,
+    arg_max(currency, (amount is not null, not is_error, ended_at, amount, currency)) filter (currency is not null) as currency,
+    arg_max(quantity, (not is_error, ended_at, quantity)) filter (quantity is not null) as quantity,
     arg_max(region, (is_subject, ended_at, region)) filter (region is not null and via <> 'relation') as region,
     arg_max(product_line, (is_subject, ended_at, product_line)) filter (product_line is not null and via <> 'relation') as product_line,
     arg_max(legal_entity, (is_subject, ended_at, legal_entity)) filter (legal_entity is not null and via <> 'relation') as legal_entity,

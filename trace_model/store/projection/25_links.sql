@@ -1,37 +1,23 @@
--- links: one row per child and parent object, by the strongest evidence. Replaced where child or parent is touched.
--- For a child and a type of parent only the strongest kind of evidence counts: an invoice that names its order is not also
--- tied to the order whose span it happened to be called from.
--- Correlation (0.60) ties a child that nothing else ties, and only where the correlation ID has exactly one such parent.
--- share = the part of the child that belongs to this parent among its parents of that type: by amount, else by quantity, else evenly.
-with said as (
-    select coalesce(c.object_key, f.child_key) as child_key, f.child_type, coalesce(p.object_key, f.parent_key) as parent_key, f.parent_type,
-        f.kind, f.source, f.confidence, f.amount, f.quantity, f.seen_at
-    from link_facts f
-    left join resolutions c on c.alias_key = f.child_key
-    left join resolutions p on p.alias_key = f.parent_key
-    where f.child_key in (select mention_key from sibling_mentions)
-),
-correlated as (
-    -- one parent of that type, and one lead object, on this correlation ID: else it is a batch, and a batch ties nothing
-    select c.object_key as child_key, c.object_type as child_type, p.object_key as parent_key, p.object_type as parent_type,
-        'part_of' as kind, 'correlation' as source, 0.60::decimal(3, 2) as confidence, null::decimal(18, 4) as amount, null::decimal(18, 4) as quantity,
-        o.first_seen_at as seen_at
-    from touched_correlation_objects c
-    join cat_relations r on r.child_type = c.object_type and r.kind = 'part_of'
-    join touched_correlation_objects p on p.correlation_key = c.correlation_key and p.object_type = r.parent_type and p.object_key <> c.object_key
-    join objects o on o.object_key = c.object_key
-    where p.of_type = 1 and c.lead_count <= 1
-      and c.object_key not in (select child_key from said where kind = 'part_of')
-    -- the first relation the catalogue declares for the child wins
-    qualify rank() over (partition by c.object_key order by r.position) = 1
+-- links: one row per child and parent object and kind, by the strongest evidence (docs/decisions/002-evidence-of-links.md).
+-- Replaced by child_key.
+-- For a child and a type of parent only the strongest evidence counts: an invoice that names its order is not also tied to the
+-- order whose span it happened to be called from. Correlation (0.60) ties a child that nothing else ties.
+-- share: the part of the child that belongs to this parent among its parents of that type: by amount, else by quantity, else evenly;
+--   [share_from, share_until) is that part as a stretch of the whole, so that amounts divide without losing a cent.
+-- is_allocating: money follows this link: of a child's types of parent, the one the catalogue declares first.
+with correlated as (
+    select child_key, child_type, parent_key, parent_type, 'part_of' as kind, 'correlation' as source, 0.60::decimal(3, 2) as confidence,
+        null::decimal(18, 4) as amount, null::decimal(18, 4) as quantity, seen_at
+    from correlated_links
+    where ties
+    qualify rank() over (partition by child_key order by position) = 1
 ),
 evidence as (
-    from said union all from correlated
+    from said_links union all from correlated
 ),
 strongest as (
     select *, max(confidence) over (partition by child_key, parent_type, kind) as best
     from evidence
-    where child_key <> parent_key
 ),
 linked as (
     select child_key, any_value(child_type) as child_type, parent_key, any_value(parent_type) as parent_type, kind,
@@ -42,12 +28,30 @@ linked as (
     from strongest
     where confidence = best
     group by child_key, parent_key, kind
+),
+weighed as (
+    select *,
+        case
+            when sum(amount) over siblings > 0 and count(amount) over siblings = count(*) over siblings then amount
+            when sum(quantity) over siblings > 0 and count(quantity) over siblings = count(*) over siblings then quantity
+            else 1
+        end as weight
+    from linked
+    window siblings as (partition by child_key, parent_type, kind)
+),
+declared as (
+    select child_type, parent_type, kind, min(position) as position from cat_relations group by child_type, parent_type, kind
+),
+divided as (
+    select *,
+        sum(weight) over (partition by child_key, parent_type, kind) as whole,
+        sum(weight) over (partition by child_key, parent_type, kind order by parent_key rows unbounded preceding) as until_here
+    from weighed
 )
-select *,
-    case
-        when sum(amount) over siblings > 0 and count(amount) over siblings = count(*) over siblings then (amount / sum(amount) over siblings)::double
-        when sum(quantity) over siblings > 0 and count(quantity) over siblings = count(*) over siblings then (quantity / sum(quantity) over siblings)::double
-        else 1.0 / count(*) over siblings
-    end as share
-from linked
-window siblings as (partition by child_key, parent_type, kind)
+select d.child_key, d.child_type, d.parent_key, d.parent_type, d.kind, d.source, d.confidence, d.amount, d.quantity, d.seen_at,
+    d.weight::double / d.whole::double as share,
+    (d.until_here - d.weight)::double / d.whole::double as share_from,
+    d.until_here::double / d.whole::double as share_until,
+    d.kind = 'part_of' and r.position = min(r.position) over (partition by d.child_key, d.kind) as is_allocating
+from divided d
+join declared r on r.child_type = d.child_type and r.parent_type = d.parent_type and r.kind = d.kind

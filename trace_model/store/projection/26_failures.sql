@@ -1,8 +1,10 @@
 -- failures: one row per episode: an operation on one object that has not succeeded, whatever number of attempts it took.
 -- Replaced by object_key. The exception is all episodes of one operation and object; a second episode is a regression.
--- Success is a later run of the same operation on the same object, or the milestone that the operation stands for.
+-- Success is a later run of the same operation on the same object, or the milestone that the operation stands for. A milestone in the
+-- trace of a failed attempt is no later success: the target booked it, and the integration never heard of it.
 with tried as (
-    select coalesce(r.object_key, u.mention_key) as object_key, u.*
+    -- a span may speak of one object under several ids: it is one run
+    select distinct coalesce(r.object_key, u.mention_key) as object_key, u.* exclude (mention_key)
     from operation_runs u
     join touched_mentions t on t.mention_key = u.mention_key
     left join resolutions r on r.alias_key = u.mention_key
@@ -16,10 +18,13 @@ successes as (
     from tried t join failing using (object_key, operation)
     where not t.is_error
     union
-    select m.object_key, f.operation, m.reached_at
+    select m.object_key, f.operation, m.ended_at
     from failing f
     join cat_operations o on o.operation = f.operation and o.milestone is not null
-    join object_milestones_fresh m on m.object_key = f.object_key and m.milestone = o.milestone
+    join resolved_facts m on m.object_key = f.object_key and m.milestone = o.milestone and m.is_subject
+    where not exists (
+        from tried t where t.is_error and t.object_key = f.object_key and t.operation = f.operation and t.trace_id = m.trace_id
+    )
 ),
 instants as (
     select object_key, operation, ended_at, true as is_error from tried where is_error

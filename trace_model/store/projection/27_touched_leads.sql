@@ -5,8 +5,8 @@ with recursive up as (
     select k.parent_key from up u join links k on k.child_key = u.object_key and k.kind = 'part_of'
 ),
 above as (
-    -- types upstream of a lead type (a quote): their leads are found below them
-    select u.object_key from up u join objects o using (object_key) join cat_object_types t using (object_type) where t.above_lead
+    -- leads, and types upstream of them (a quote): what changed there shows in the leads below
+    select u.object_key from up u join objects o using (object_key) join cat_object_types t using (object_type) where t.above_lead or t.is_lead
 ),
 down as (
     select object_key from above
