@@ -6,9 +6,9 @@
   are no runs of their own, and no object is older than what happened to it.
 - Where the catalogue declares the relation, its span names child and parent as any span would.
 
-All of the log stands in `ocel.*` attributes as it came, so that an export gives it back. Ids are made from the log's
-name and the log's ids: loading a log again, or a longer copy of it, adds only what is new. The whole layout stands in
-docs/object-centric-logs.md.
+All of the log stands in `ocel.*` attributes as it came, so that an export gives it back. Trace ids are made from the
+log's name and ids, span ids from what the span says too: loading a log again, or a longer copy of it, or after a change
+of the catalogue, adds only what is new. The whole layout stands in docs/object-centric-logs.md.
 """
 
 from __future__ import annotations
@@ -71,13 +71,12 @@ class LogSpans:
     def __iter__(self) -> Iterator[tuple[str, Decoded]]:
         """Batches of spans, each with the part of the log that it comes from. Raises MalformedRequest."""
         self._index_objects()
-        for part, pieces, take in (
-            ("events", self._log.events, self._event),
-            ("relations", self._log.relations, self._relation),
-            ("objects", self._log.objects, self._object),
+        for part, taking in (
+            ("events", map(self._event, self._log.events())),
+            ("relations", map(self._relation, self._log.relations())),
+            ("objects", map(self._object, self._log.objects())),
         ):
-            for piece in pieces():
-                take(piece)
+            for _ in taking:
                 if len(self._batch.rows) >= BATCH_SPANS:
                     yield part, self._taken()
         self._declarations()
@@ -106,15 +105,14 @@ class LogSpans:
     def _event(self, event: Event) -> None:
         self._report.event_count += 1
         at_ns = self._time_of(event)
-        ids = self._ids_of_new(event, at_ns) if at_ns is not None else None
-        if at_ns is None or ids is None:
+        key = self._key_of_new(event, at_ns) if at_ns is not None else None
+        if at_ns is None or key is None:
             return
-        trace_id, span_id = ids
         operation, milestone = self._names.event_type(event.type)
         means = operation or milestone
         if means is None:
             self._report.found("unknown_event_type", event.type.strip())
-        place = Place(at_ns, trace_id, None, means.system if means else self._log.name)
+        place = Place(at_ns, self._trace_id(*key), None, means.system if means else self._log.name)
         objects = self._objects_of(event)
         attributes: dict[str, Any] = {
             "ocel.kind": "event",
@@ -126,18 +124,20 @@ class LogSpans:
         }
         if milestone:
             attributes["q2c.milestone"] = milestone.name
+        resolved = list(dict.fromkeys(found for name, _ in objects if (found := self._resolved(name)) is not None))
         named: dict[str, list[str]] = {}
-        for resolved in dict.fromkeys(found for key, _ in objects if (found := self._resolved(key)) is not None):
-            below = Place(at_ns, trace_id, span_id, place.service)
-            if resolved not in self._first or (at_ns, event.id) < self._first[resolved][:2]:
-                self._first[resolved] = (at_ns, event.id, below)
-            if meant := self._names.object_type(self._types[resolved]):
-                named.setdefault(meant.id_attributes[0], []).append(resolved.strip())
-        attributes |= {name: keys[0] if len(keys) == 1 else keys for name, keys in named.items()}
+        for each in resolved:
+            if meant := self._names.object_type(self._types[each]):
+                named.setdefault(meant.id_attributes[0], []).append(each.strip())
+        attributes |= {name: ids[0] if len(ids) == 1 else ids for name, ids in named.items()}
         attributes |= {f"ocel.attribute.{name}": value for name, value in event.attributes}
         if self._begins_ns is None or at_ns < self._begins_ns:
             self._begins_ns = at_ns
-        self._span(place, span_id, event.type.strip() or "event", attributes)
+        span_id = self._span(place, key, event.type.strip() or "event", attributes)
+        below = Place(at_ns, place.trace_id, span_id, place.service)
+        for each in resolved:
+            if each not in self._first or (at_ns, event.id) < self._first[each][:2]:
+                self._first[each] = (at_ns, event.id, below)
 
     def _time_of(self, event: Event) -> int | None:
         """The event's instant in Unix nanoseconds; None for an event that has to be left out."""
@@ -149,20 +149,20 @@ class LogSpans:
             self._batch.refuse("unreadable_time", f"event {event.id!r}: {event.time!r} is no ISO 8601 time")
         return at_ns
 
-    def _ids_of_new(self, event: Event, at_ns: int) -> tuple[bytes, int] | None:
-        """The ids of the event's span; None where the same event has been taken. An id of two events gives each its own."""
+    def _key_of_new(self, event: Event, at_ns: int) -> tuple[str, ...] | None:
+        """What tells the event from all others; None where it has been taken. An id of two events gives each its own."""
         if event.id != event.id.strip():
             self._report.found("outer_spaces", f"event {event.id!r}")
-        content = _digest(repr((event.type, at_ns, sorted(map(repr, event.attributes)), sorted(set(event.objects)))))
-        ids = self._ids("event", event.id)
-        if ids[1] in self._seen and self._seen[ids[1]] != content:
+        content = repr((event.type, at_ns, sorted(map(repr, event.attributes)), sorted(set(event.objects))))
+        key: tuple[str, ...] = ("event", event.id)
+        if self._seen.get(_number(*key), _number(content)) != _number(content):
             self._report.found("event_id_reused", event.id)
-            ids = self._ids("event", event.id, str(content))
-        if ids[1] in self._seen:
+            key = (*key, content)
+        if _number(*key) in self._seen:
             self._report.found("event_twice", event.id)
             return None
-        self._seen[ids[1]] = content
-        return ids
+        self._seen[_number(*key)] = _number(content)
+        return key
 
     def _objects_of(self, event: Event) -> list[tuple[str, str]]:
         """The event's objects with their qualifiers, as they stand there, each row once."""
@@ -184,11 +184,11 @@ class LogSpans:
     def _relation(self, relation: ObjectRelation) -> None:
         self._report.object_object_count += 1
         told = f"{relation.source} - {relation.target} ({relation.qualifier})"
-        trace_id, span_id = self._ids("relation", relation.source, relation.target, relation.qualifier)
-        if span_id in self._seen:
+        key = ("relation", relation.source, relation.target, relation.qualifier)
+        if _number(*key) in self._seen:
             self._report.found("object_object_twice", told)
             return
-        self._seen[span_id] = 0
+        self._seen[_number(*key)] = 0
         source, target = self._resolved(relation.source), self._resolved(relation.target)
         attributes: dict[str, Any] = {
             "ocel.kind": "relation",
@@ -202,8 +202,8 @@ class LogSpans:
         else:
             first, second = self._linked(source, target, relation.qualifier, attributes)
         found = self._first.get(first or "")
-        place = found[2] if found else Place(self._known_from(second), trace_id, None, self._log.name)
-        self._span(place, span_id, relation.qualifier.strip() or "relation", attributes)
+        place = found[2] if found else Place(self._known_from(second), self._trace_id(*key), None, self._log.name)
+        self._span(place, key, relation.qualifier.strip() or "relation", attributes)
 
     def _linked(self, source: str, target: str, qualifier: str, attributes: dict[str, Any]) -> tuple[str, str]:
         """`attributes` says what ties the two; answers child and parent, or source and target where nothing does."""
@@ -230,11 +230,7 @@ class LogSpans:
     def _object(self, found: LogObject) -> None:
         values = list(dict.fromkeys(self._dated(value) for value in found.attributes))
         since = None if found.since is None else self._dated(AttributeValue("", found.since, ""))[1]
-        trace_id, _ = self._ids("object", found.id)
-        _, span_id = self._ids("object", found.id, found.type, repr(values), since or "")
-        if span_id in self._seen:
-            return
-        self._seen[span_id] = 0
+        key = ("object", found.id)
         attributes: dict[str, Any] = {
             "ocel.kind": "object",
             "ocel.object.id": found.id,
@@ -248,8 +244,8 @@ class LogSpans:
             attributes |= self._money(own, found.id, values)
             attributes |= self._quantity(own, found.id)
         known = self._first.get(found.id)
-        place = known[2] if known else Place(self._known_from(None, values), trace_id, None, self._log.name)
-        self._span(place, span_id, found.type.strip() or "object", attributes)
+        place = known[2] if known else Place(self._known_from(None, values), self._trace_id(*key), None, self._log.name)
+        self._span(place, key, found.type.strip() or "object", attributes)
 
     def _dated(self, value: AttributeValue) -> tuple[str, str | None, Any]:
         """Name, time in UTC and value; a time that cannot be read stays as it is."""
@@ -289,8 +285,8 @@ class LogSpans:
             "ocel.event.types": [_declaration(each) for each in of_events],
             "ocel.object.types": [_declaration(each) for each in of_objects],
         }
-        trace_id, span_id = self._ids("log", repr(attributes))
-        self._span(Place(self._known_from(None), trace_id, None, self._log.name), span_id, "log", attributes)
+        place = Place(self._known_from(None), self._trace_id("log"), None, self._log.name)
+        self._span(place, ("log",), "log", attributes)
 
     def _report_objects(self) -> None:
         has_lead = False
@@ -327,12 +323,17 @@ class LogSpans:
             self._report.found("time_without_zone", text)
         return read[0]
 
-    def _ids(self, *parts: str) -> tuple[bytes, int]:
-        """Trace and span id of a piece of this log, always the same; no span id is 0, which OTLP forbids."""
-        digest = blake2b("\x1f".join((self._log.name, *parts)).encode(), digest_size=24).digest()
-        return digest[:16], int.from_bytes(digest[16:], "big") or 1
+    def _trace_id(self, *key: str) -> bytes:
+        return blake2b("\x1f".join((self._log.name, *key)).encode(), digest_size=16).digest()
 
-    def _span(self, place: Place, span_id: int, name: str, attributes: dict[str, Any]) -> None:
+    def _span(self, place: Place, key: tuple[str, ...], name: str, attributes: dict[str, Any]) -> int:
+        """A span for the piece of the log that `key` names is in the batch; answers its id.
+
+        The id depends on what the span says: a piece that reads as before is a duplicate, one that reads otherwise (by a
+        changed catalogue, or in a longer log) is kept beside.
+        """
+        said = orjson.dumps(attributes).decode()
+        span_id = _number(self._log.name, *key, place.service, said) or 1  # OTLP forbids 0
         resource = {"service.name": place.service, "ocel.log": self._log.name}
         self._batch.rows.append(
             (
@@ -348,17 +349,19 @@ class LogSpans:
                 0,
                 None,
                 None,
-                orjson.dumps(attributes).decode(),
+                said,
                 orjson.dumps(resource).decode(),
                 None,
                 None,
             )
         )
+        return span_id
 
 
 def _declaration(declared: TypeDeclaration) -> dict[str, Any]:
     return {"name": declared.name, "attributes": dict(declared.attributes)}
 
 
-def _digest(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+def _number(*key: str) -> int:
+    """A 64-bit number that stands for the key."""
+    return int.from_bytes(blake2b("\x1f".join(key).encode(), digest_size=8).digest(), "big")

@@ -169,6 +169,7 @@ class LoadedLog:
 
     def _read_objects(self) -> None:
         by_id: dict[str, LogObject] = {}
+        related: set[tuple[str, str, str]] = set()
         for _, _, said in self._spans("object"):
             key = said["ocel.object.id"]
             found = self.objects.setdefault((key, said["ocel.object.type"]), LogObject(key, said["ocel.object.type"]))
@@ -179,6 +180,9 @@ class LoadedLog:
             found.values += [value for value in values if value not in known]
         for _, _, said in self._spans("relation"):
             source, target, qualifier = said["ocel.source.id"], said["ocel.target.id"], said["ocel.qualifier"]
+            if (source, target, qualifier) in related:
+                continue
+            related.add((source, target, qualifier))
             if source in by_id:
                 by_id[source].relations.append((target, qualifier))
             else:

@@ -1,4 +1,4 @@
--- export_events: one row per span of a system that ran an operation on an object or reached a milestone, in the order of recording: what an
+-- export_events: one row per span of a system that ran an operation on an object or reached a milestone, by time: what an
 -- export calls an event. At most one stretch of records.
 -- $after_seq, $until_seq bigint; $as_of timestamptz
 -- columns: trace_id, span_id (hex), event_type (the operation, else the milestone), start_unix_ns, duration_ms, system, milestone, is_error, error_code,
@@ -34,4 +34,4 @@ from live l
 join mentions m on m.trace_id = l.trace_id and m.span_id = l.span_id
 left join runs r on r.trace_id = l.trace_id and r.span_id = l.span_id
 where coalesce(r.operation, m.milestone) is not null
-order by l.seq
+order by l.start_unix_ns, l.trace_id, l.span_id
