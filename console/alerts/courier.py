@@ -7,6 +7,7 @@ never silently not at all.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -37,6 +38,7 @@ class Courier:
         self._ledger = ledger
         self._channels = channels
         self._clock = clock
+        self._closing = threading.Event()
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="alert-courier")
 
     def round(self) -> int:
@@ -48,12 +50,13 @@ class Courier:
 
     def close(self) -> None:
         """No further try is made; one under way ends within its timeout."""
+        self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _take(self, deliveries: list[Delivery]) -> int:
         """Tries in order, until one shows that the channel does not answer now: the rest keep their turn."""
         for tried, delivery in enumerate(deliveries, 1):
-            if not self._try(delivery):
+            if self._closing.is_set() or not self._try(delivery):
                 return tried
         return len(deliveries)
 

@@ -125,7 +125,8 @@ class AlertWorker:
         self._seen_seq = self._store.projected_seq
         now = self._clock()
         turns = self.note(now)
-        planned = self._plan(now)
+        # asked anew: what was noted just now was noted after `now`
+        planned = self._plan(self._clock())
         self._next_at = self._store.rows("alert_next_instant", as_of=now, **self._grace())[0]["next_at"]
         if planned:
             self._mail_waits.set()
