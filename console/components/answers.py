@@ -1,7 +1,8 @@
 """Answers of the store, shared by everyone who looks at the same moment. Knows no Streamlit.
 
 A live screen shows a *moment*: an instant that moves on when something new is shown or done, or the minute turns, yet at
-most every `LIVE_EVERY_S`. Within a moment a question with the same parameters is asked once, however many are looking.
+most every `LIVE_EVERY_S`, and less often where answering takes long. Within a moment a question with the same parameters
+is asked once, however many are looking.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import pyarrow as pa
 from trace_model.store import Store
 
 LIVE_EVERY_S = 2.0
+SHARE_OF_A_CORE = 0.2
+"""How much of one core the answers of live moments may take; the larger the history, the slower screens follow."""
 KEPT_ANSWERS = 400
 
 
@@ -42,6 +45,7 @@ class Answers:
         self._lock = threading.Lock()
         self._live: Moment | None = None
         self._live_since = 0.0
+        self._live_cost_s = 0.0
         self._answers: OrderedDict[Any, Future[pa.Table]] = OrderedDict()
 
     def moment(self, as_of: datetime | None) -> Moment:
@@ -57,10 +61,11 @@ class Answers:
                 held is None
                 or held.action_no != action_no
                 or held.as_of.replace(second=0, microsecond=0) != now.replace(second=0, microsecond=0)
-                or (held.projected_seq != seq and self._timer() - self._live_since >= LIVE_EVERY_S)
+                or (held.projected_seq != seq and self._timer() - self._live_since >= self._rest_s())
             ):
                 held = self._live = Moment(now, seq, action_no)
                 self._live_since = self._timer()
+                self._live_cost_s = 0.0
             return held
 
     def ask(self, question: str, moment: Moment, **parameters: Any) -> pa.Table:
@@ -79,13 +84,20 @@ class Answers:
             else:
                 self._answers.move_to_end(key)
         if mine:
+            begun = self._timer()
             try:
                 answer.set_result(self._store.ask(question, as_of=moment.as_of, **parameters))
             except BaseException as fault:  # noqa: BLE001 - whoever waits for this answer must get the same fault
                 with self._lock:
                     self._answers.pop(key, None)
                 answer.set_exception(fault)
+            with self._lock:
+                if moment == self._live:
+                    self._live_cost_s += self._timer() - begun
         return answer.result()
+
+    def _rest_s(self) -> float:
+        return max(LIVE_EVERY_S, self._live_cost_s / SHARE_OF_A_CORE)
 
 
 _of_store: WeakKeyDictionary[Store, Answers] = WeakKeyDictionary()

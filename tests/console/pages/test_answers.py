@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ class Ledger:
         self.asked: Counter[str] = Counter()
         self.now, self.projected_seq, self.actions = NOON, 1, 0
         self.fails = False
+        self.on_ask: Callable[[], None] = lambda: None
 
     def clock(self) -> datetime:
         return self.now
@@ -32,6 +34,7 @@ class Ledger:
     def ask(self, question: str, **parameters: Any) -> pa.Table:
         self.asked[question] += 1
         threading.Event().wait(0.05)
+        self.on_ask()
         if self.fails:
             raise RuntimeError("the disk is gone")
         return pa.table({"as_of": [parameters["as_of"]]})
@@ -79,6 +82,16 @@ def test_a_live_moment_follows_new_spans_but_not_at_every_span(
     assert answers.moment(None) == first
     seconds[0] = LIVE_EVERY_S
     assert answers.moment(None).projected_seq == 2
+
+
+def test_dear_answers_slow_live_screens_down(store: Ledger, answers: Answers, seconds: list[float]) -> None:
+    store.on_ask = lambda: seconds.__setitem__(0, seconds[0] + 1.0)
+    first = answers.moment(None)
+    answers.ask("standing", first)
+    store.projected_seq, seconds[0] = 2, 4.9
+    assert answers.moment(None) == first, "one second of work is followed by four of rest"
+    seconds[0] = 5.0
+    assert answers.moment(None) != first
 
 
 def test_a_deed_and_a_new_minute_show_at_once(store: Ledger, answers: Answers) -> None:
