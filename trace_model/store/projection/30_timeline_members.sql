@@ -39,7 +39,7 @@ reached as (
 ),
 gathered as (
     select lead_key, object_key, any_value(object_type) as object_type, min(depth) as depth, arg_min(direction, (depth, direction)) as direction,
-        coalesce(sum(part_until - part_from) filter (is_allocating), 0) as parts_share,
+        coalesce(round(sum(part_until - part_from) filter (is_allocating), 12), 0) as parts_share,
         coalesce(list_sort(list({'from': part_from, 'until': part_until}) filter (is_allocating)), []) as parts
     from reached
     group by lead_key, object_key
