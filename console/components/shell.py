@@ -19,7 +19,9 @@ _STYLE = """<style>
 [data-testid="stSidebarContent"] { padding: 0 4px; }
 [data-testid="stSidebarUserContent"] { padding: 0 10px 12px; }
 [data-testid="stSidebar"] .st-key-state { padding: 0 8px; }
-[data-testid="stSidebarHeader"] { height: 40px; margin: 0; padding: 8px 12px 0; }
+[data-testid="stSidebarHeader"] { height: 12px; margin: 0; padding: 6px 10px 0; }
+[data-testid="stForm"] { margin-top: 12vh; }
+[role="dialog"] [data-testid="stForm"] { margin-top: 0; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
 [data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
@@ -35,12 +37,15 @@ h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 @media (max-width: 1000px) { [data-testid="stMainBlockContainer"] { padding: 18px 16px 40px; } }
 </style>"""
 
+_BRAND = '<div style="padding:0 8px 8px;font-weight:600;letter-spacing:-.01em">Cashtrail</div>'
+
 
 def sidebar(room: rooms.Room) -> None:
     """Navigation and the state of the house; `room` is the page that is open."""
     st.html(_STYLE)
     view = look()
     with st.sidebar:
+        st.html(_BRAND)
         _search(view)
         section = None
         for one in rooms.ROOMS:
@@ -86,8 +91,8 @@ def sign_in() -> bool:
     if access.is_open or st.session_state.get(PRINCIPAL):
         return True
     st.html(_STYLE)
-    with st.container(width=360), st.form("sign_in", border=True):
-        st.subheader("Cashtrail", anchor=False)
+    with st.container(horizontal=True, horizontal_alignment="center"), st.form("sign_in", border=True, width=360):
+        st.html(_BRAND)
         token = st.text_input(
             "Access token",
             type="password",
