@@ -22,6 +22,8 @@ TOPICS: dict[str, str] = {
     "projection": "Deriving: a batch against a history, and a rebuild",
     "stitching": "Links and membership against the estate's truth",
     "classification": "Failure classes and categories",
+    "forecast": "Forecasts of breaches against two plain rules",
+    "ocel": "Object-centric logs in and out",
     "replay": "Planning and sending replays",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

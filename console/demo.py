@@ -58,27 +58,9 @@ def run(*, port: int, days: int, directory: Path, seed: int) -> int:
                 _wait_until_ready(url, console, directory / "console.log")
         out.print(f"\n  Console   [bold]{url}[/bold]\n  API       {url}/api/v1/docs\n  Ctrl-C stops everything.\n")
         out.print(f"Playing {days} days of history in; the pages fill while it runs, then live traffic goes on.")
-        running.append(
-            _start(
-                [
-                    sys.executable,
-                    "-m",
-                    "sample_data",
-                    "--endpoint",
-                    f"{url}/v1/traces",
-                    "--days",
-                    str(days),
-                    "--seed",
-                    str(seed),
-                    "--engine-port",
-                    str(ENGINE_PORT),
-                    "--truth",
-                    str(directory / "truth.jsonl"),
-                ],
-                {},
-                None,
-            )  # fmt: skip
-        )
+        estate = [sys.executable, "-m", "sample_data", "--endpoint", f"{url}/v1/traces", "--days", str(days)]
+        estate += ["--seed", str(seed), "--engine-port", str(ENGINE_PORT), "--truth", str(directory / "truth.jsonl")]
+        running.append(_start(estate, {}, None))
         while all(process.poll() is None for process in running):
             time.sleep(0.3)
         name = "console" if running[0].poll() is not None else "estate"

@@ -16,13 +16,14 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
-from trace_model.store.ledger import Ledger
 
 import collectors.access
 import console.access
 from collectors import otlp_grpc, otlp_http
 from collectors.ingest import Ingest
 from console import health, resources
+from console.alerts.channels import open_channels
+from console.alerts.worker import AlertWorker
 from console.api import app as api
 from console.deeds import Deeds
 from console.replay.engine import Engines
@@ -30,6 +31,9 @@ from console.replay.replays import Replays
 from console.settings import Settings, SettingsError
 from trace_model.catalogue import loader
 from trace_model.store import Store
+from trace_model.store.alert_ledger import AlertLedger
+from trace_model.store.forecasts import Forecasts
+from trace_model.store.ledger import Ledger
 from trace_model.store.projector import Progress
 from trace_model.store.store import utc_now
 
@@ -45,6 +49,8 @@ class House:
     store: Store
     ingest: Ingest
     resources: resources.Resources
+    alerts: AlertWorker
+    forecasts: Forecasts
 
     @classmethod
     def open(cls, settings: Settings, on_progress: Progress | None = None) -> House:
@@ -66,11 +72,20 @@ class House:
             ingest_counters=lambda: _counters(ingest),
         )  # fmt: skip
         resources.provide(ready)
+        alerts = AlertWorker(
+            store, AlertLedger(store.database, store.clock), catalogue.alerts,
+            open_channels(catalogue.alerts.channels, os.environ), store.clock, settings.url,
+        )  # fmt: skip
+        forecasts = Forecasts(store)
         replays.start()
-        return cls(settings, store, ingest, ready)
+        alerts.start()
+        forecasts.start()
+        return cls(settings, store, ingest, ready, alerts, forecasts)
 
     def close(self) -> None:
         """Accepted spans are kept, running replays are left to be settled at the next start, the file is let go."""
+        self.alerts.stop()
+        self.forecasts.close()
         self.resources.replays.stop()
         self.ingest.close()
         self.store.close()

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from trace_model.catalogue.alert_rules import cross_references
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import CatalogueError
 
@@ -160,6 +161,13 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         yield from known("object type", type_name, ("event_table", "objects", column), "event_table")
     if c.event_table.case_type:
         yield from known("object type", c.event_table.case_type, ("event_table", "case_type"), "event_table")
+    yield from cross_references(
+        c.alerts,
+        teams=declared["team"],
+        systems=declared["system"],
+        calendars=declared["calendar"],
+        promises=declared["promise"],
+    )
     yield from _cycles(c)
 
 

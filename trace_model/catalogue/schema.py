@@ -98,6 +98,9 @@ class System(Part):
     kind: Literal["application", "integration"] = "application"
     owner_team: Name
     also_known_as: list[str] = []
+    product: str | None = Field(
+        default=None, description="what rule packs know it by: sap, salesforce, netsuite, stripe ..."
+    )
     silent_after_s: int = Field(default=2400, ge=60, description="no span for this long is shown as 'no data'")
 
 
@@ -194,7 +197,7 @@ class Milestone(Part):
     """A named business point. Reached by a span that names it or by the success of one of `operations`.
 
     `covers: amount|quantity` measures how much of the lead object it covers; `once` has no coverage of its own.
-    `undone_by` names the milestone that takes it back.
+    `undoes` names the milestone that it takes back; `lessens` says that its amount is not owed any more (a credit note).
     """
 
     name: Name
@@ -207,6 +210,7 @@ class Milestone(Part):
     final: bool = False
     cancels: bool = False
     undoes: Name | None = None
+    lessens: bool = False
     owner_team: Name
     system: SystemName
 
@@ -248,7 +252,14 @@ class EventTable(Part):
     """
 
     activity: list[Attribute] = ["concept:name", "ocel:activity", "activity", "event", "event type", "task"]
-    time: list[Attribute] = ["time:timestamp", "ocel:timestamp", "timestamp", "time", "complete timestamp", "completion time"]
+    time: list[Attribute] = [
+        "time:timestamp",
+        "ocel:timestamp",
+        "timestamp",
+        "time",
+        "complete timestamp",
+        "completion time",
+    ]
     event_id: list[Attribute] = ["ocel:eid", "event id", "event_id"]
     case: list[Attribute] = ["case:concept:name", "case id", "case_id", "case"]
     case_type: Name | None = None

@@ -47,7 +47,9 @@ def append(
     text = json.dumps(detail, sort_keys=True, default=str, ensure_ascii=False)
     link = _link(number, acted_at, actor, deed, subject_type, subject_id, reason, text, previous)
     action = Action(number, acted_at, actor, deed, subject_type, subject_id, reason, text, previous, link)
-    connection.execute("insert into operator_actions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(asdict(action).values()))
+    connection.execute(
+        "insert into operator_actions values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(asdict(action).values())
+    )
     return action
 
 

@@ -110,6 +110,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "name": s.name,
                 "label": s.label,
                 "kind": s.kind,
+                "product": s.product or s.name,
                 "owner_team": s.owner_team,
                 "silent_after_s": s.silent_after_s,
             }
@@ -182,6 +183,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "is_final": m.final,
                 "cancels": m.cancels,
                 "undoes": m.undoes,
+                "lessens": m.lessens,
                 "owner_team": m.owner_team,
                 "system": m.system,
             }
@@ -280,6 +282,7 @@ _MILESTONES = pa.schema(
         ("is_final", pa.bool_()),
         ("cancels", pa.bool_()),
         ("undoes", pa.string()),
+        ("lessens", pa.bool_()),
         ("owner_team", pa.string()),
         ("system", pa.string()),
         *_CONDITIONS,

@@ -49,7 +49,7 @@ class Database:
         self.recording = threading.Lock()
         self.deriving = threading.RLock()
         self._root.execute("set global TimeZone = 'UTC'")
-        # small inserts must not wait for a checkpoint of a whole history; the log is folded in every 64 MB, which a restart reads in about a second
+        # the log is folded into the file every 64 MB, which a restart reads in about a second
         self._root.execute("set global checkpoint_threshold = '64MB'")
         self._root.execute("set global preserve_insertion_order = false")
         self._migrate()

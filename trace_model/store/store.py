@@ -81,6 +81,7 @@ class Store:
         self._bring_up_to_date(on_progress)
         with self.database.reading() as c:
             c.execute(sql("reads/macros.sql"))
+            c.execute(sql("forecast.sql"))
 
     # -- keeping -------------------------------------------------------------------------------------------------
 
