@@ -61,7 +61,12 @@ PROVEN_BAD: frozenset[Outcome] = frozenset({"failed_again", "rejected", "no_evid
 
 @dataclass(frozen=True)
 class ReplayLimits:
-    """How much one plan may do at once. Times in seconds, amounts in the reporting currency."""
+    """How much one plan may do at once. Times in seconds, amounts in the reporting currency.
+
+    Above `approval_*` a second person must look. The first `canary_count` of more than `canary_above` items go alone. A plan
+    brakes when at least `brake_at_least` items and more than `brake_share` of those that ended did so badly. `quiet_s` is how
+    long a dependency must be up before it is trusted; `recovery` what happens then to the failures it left behind.
+    """
 
     approval_count: int = 250
     approval_amount: Decimal = Decimal("2000000")
@@ -82,6 +87,7 @@ class ReplayLimits:
     in_flight_s: float = 1800.0
     quiet_s: float = 30.0
     recovery: Literal["off", "propose", "start"] = "propose"
+    recovery_at_least: int = 3
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from console.replay.circuits import Circuits
 from console.replay.dispatcher import Dispatcher, Hook
 from console.replay.engine import Engines
 from console.replay.facts import candidates
+from console.replay.recovery import LOOK_S, Recovery
 from console.replay.settlement import Settlement
 from trace_model import patches
 from trace_model.errors import CashtrailError, Refused, UnknownThing
@@ -57,6 +58,7 @@ class Replays:
         self._circuits = Circuits(clock, self.limits.quiet_s)
         self._dispatcher = Dispatcher(store, ledger, engines, clock, self.limits, self._circuits, at)
         self._settlement = Settlement(store, ledger, engines, clock, self.limits, self._dispatcher, at)
+        self._recovery = Recovery(store, engines, clock, self.limits, self)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -178,7 +180,10 @@ class Replays:
     def start(self) -> None:
         """Running plans go on where they stood; calls whose answer nobody heard are asked after."""
         self._ledger.doubt_unanswered()
-        for name, work in (("replay-dispatcher", self._dispatch), ("replay-settlement", self._prove)):
+        work_by_name = {"replay-dispatcher": self._dispatch, "replay-settlement": self._prove}
+        if self.limits.recovery != "off":
+            work_by_name["replay-recovery"] = self._watch
+        for name, work in work_by_name.items():
             thread = threading.Thread(target=work, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -202,6 +207,10 @@ class Replays:
     def _prove(self) -> None:
         while not self._stopping.wait(TICK_S):
             self._guarded(self._settlement.run_once)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(min(LOOK_S, self.limits.quiet_s)):
+            self._guarded(self._recovery.run_once)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         if self._stopping.is_set():

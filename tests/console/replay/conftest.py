@@ -24,7 +24,9 @@ from trace_model.store.store import utc_now
 
 OPERATOR = Principal("ana", "operator")
 APPROVER = Principal("ben", "approver")
-QUICK = ReplayLimits(evidence_timeout_s=2.0, uncertain_for_s=0.3, ask_again_s=0.2, calls_per_s=200.0, quiet_s=0.3)
+QUICK = ReplayLimits(
+    evidence_timeout_s=2.0, uncertain_for_s=0.3, ask_again_s=0.2, calls_per_s=200.0, quiet_s=0.3, recovery="off"
+)
 
 
 _first = itertools.count(1000, 1000)
@@ -44,9 +46,13 @@ class House:
         """The id of this story's order of that number, from 1."""
         return f"SO-{self._base + number}"
 
+    def rows(self, number: int, **more: Any) -> list[dict[str, Any]]:
+        """The spans of this story's order of that number: submitted, and not taken by the ERP."""
+        return failed_order(self._base + number, **more)
+
     def fail(self, count: int, **more: Any) -> list[str]:
         """This story's orders 1 to `count` have failed at the ERP; their exceptions' ids."""
-        rows = [row for number in range(1, count + 1) for row in failed_order(self._base + number, **more)]
+        rows = [row for number in range(1, count + 1) for row in self.rows(number, **more)]
         self.store.record(table(rows))
         assert self.store.settle(20)
         ids = [row["exception_id"] for row in self.exceptions()]

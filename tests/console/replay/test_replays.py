@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -442,3 +443,48 @@ def test_a_plan_reads_back_as_it_was_frozen(house: House) -> None:
     plan = house.replays(running=False).plan(OPERATOR, exception_ids=ids, reason="r", patch={"po": "7"})
     assert rows_of(house, plan.plan_id) == [i.as_dict() for i in plan.items]
     assert house.ledger.plan(plan.plan_id).hash == plan.hash
+
+
+def test_a_recovered_dependency_s_failures_become_a_plan_once(house: House) -> None:
+    house.engine.mischief.down = {"logistics"}
+    ids = house.fail(4, **{"peer.service": "logistics"})
+    replays = house.replays(replace(QUICK, recovery="propose"))
+
+    def proposals() -> list[Any]:
+        return [p for p in replays.recent(20) if {i.exception_id for i in p.items} == set(ids)]
+
+    time.sleep(1.0)
+    assert proposals() == []
+    house.engine.mischief.down = set()
+    end = time.monotonic() + 20
+    while not proposals():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    time.sleep(1.0)
+    (plan,) = proposals()
+    assert (plan.created_by, plan.state) == ("recovery watch", "planned")
+    assert "logistics has been up" in plan.reason
+    assert house.engine.posts == 0
+    replays.execute(OPERATOR, plan.plan_id, plan.hash, "yes")
+    assert until(replays, plan, ended).totals() == {"milestone_reached": 4}
+
+
+def test_a_recovery_within_the_limits_starts_by_itself_and_above_them_does_not(house: House) -> None:
+    ids = house.fail(4, **{"peer.service": "billing"})
+    replays = house.replays(replace(QUICK, recovery="start", approval_amount=Decimal(1)))
+    end = time.monotonic() + 20
+    while not (found := [p for p in replays.recent(20) if {i.exception_id for i in p.items} == set(ids)]):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert (found[0].state, found[0].needs_approval) == ("planned", True)
+    assert house.engine.posts == 0
+    replays.stop()
+    replays.cancel(OPERATOR, found[0].plan_id, found[0].hash, "the limits are being raised")
+    house.store.record(table([row for n in range(1, 5) for row in house.rows(n, **{"peer.service": "billing"})]))
+    assert house.store.settle(20)
+    again = house.replays(replace(QUICK, recovery="start"))
+    end = time.monotonic() + 30
+    while len(house.engine.books) < 4:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert again.recent(1)[0].executed_by == "recovery watch"
