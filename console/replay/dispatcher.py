@@ -18,7 +18,8 @@ from console.replay.circuits import Circuits
 from console.replay.engine import Engine, Engines, ReplayRequest
 from console.replay.facts import candidates
 from trace_model.errors import CashtrailError
-from trace_model.replays import OUTSTANDING, PROVEN_BAD, Plan, PlanItem, ReplayLimits, next_step, no_longer
+from trace_model.replay_progress import next_step
+from trace_model.replays import OUTSTANDING, PROVEN_BAD, Plan, PlanItem, ReplayLimits, no_longer
 from trace_model.store import Store
 from trace_model.store.ledger import WORKER, Ledger
 

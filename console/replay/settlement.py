@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from console.replay import engine as answers
 from console.replay.dispatcher import Dispatcher, Hook, request_of
 from console.replay.engine import Engine, Engines, Uncertain
-from trace_model.replays import Evidence, Outcome, PlanItem, ReplayLimits, judge
+from trace_model.replay_progress import Evidence, judge
+from trace_model.replays import Outcome, PlanItem, ReplayLimits
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
 

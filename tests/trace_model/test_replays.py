@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 from trace_model import patches
 from trace_model.catalogue.schema import Operation
 from trace_model.errors import Refused
+from trace_model.replay_progress import OTHER_CAUSE, SAME_CAUSE, Evidence, judge, next_step
 from trace_model.replays import (
     LEGAL_OUTCOMES,
-    OTHER_CAUSE,
     OUTSTANDING,
-    SAME_CAUSE,
     Candidate,
-    Evidence,
     Intent,
     Outcome,
     Plan,
@@ -29,8 +27,6 @@ from trace_model.replays import (
     decide,
     freeze,
     idempotency_key,
-    judge,
-    next_step,
     no_longer,
 )
 
