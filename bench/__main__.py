@@ -19,6 +19,7 @@ TOPICS: dict[str, str] = {
     "ingest": "OTLP/HTTP ingest, durable before the answer",
     "decode": "Decoding OTLP, against the ways not taken",
     "freshness": "From a span accepted to the query that shows it; pages under load",
+    "pages": "Page scripts at 100,000 orders, at rest and under load",
     "projection": "Deriving: a batch against a history, and a rebuild",
     "stitching": "Links and membership against the estate's truth",
     "classification": "Failure classes and categories",

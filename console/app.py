@@ -9,6 +9,7 @@ import streamlit as st
 from console.components import dialogs, rooms, shell
 from console.components.live import guarded
 from console.components.panel import going
+from console.page_timings import timed
 
 ICON = Path(__file__).parent / "static" / "favicon.svg"
 
@@ -24,7 +25,8 @@ st.set_page_config(
 )
 
 if shell.sign_in() and not going():
-    shell.sidebar(room)
-    with guarded(room.title):
-        page.run()
-    dialogs.show()
+    with timed(room.path):
+        shell.sidebar(room)
+        with guarded(room.title):
+            page.run()
+        dialogs.show()

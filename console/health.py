@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from console import page_timings
 from console.resources import current
 from trace_model.store import Store
 
@@ -64,7 +65,10 @@ def routes(store: Store) -> list[BaseRoute]:
         return JSONResponse(checks, 200 if ready else 503, None if ready else {"Retry-After": "2"})
 
     def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(
+            generate_latest(registry) + generate_latest(page_timings.REGISTRY),
+            media_type="text/plain; version=0.0.4; charset=utf-8",
+        )
 
     return [
         Route("/healthz", healthz, methods=["GET"]),
