@@ -129,6 +129,8 @@ def elements(
             except ParseError as error:
                 raise MalformedRequest(f"line {error.position[0]}: not well-formed XML: {error}") from None
             for event, element in found:
+                if not isinstance(element, Element):  # comments and namespaces are events as well
+                    continue
                 if event == "start":
                     path.append(element)
                     continue
