@@ -6,6 +6,7 @@ format and no span: `ocel_sqlite`, `ocel_json`, `ocel_xml`, `xes` and `event_csv
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -230,9 +231,9 @@ def typed(text: str, type_name: str | None) -> Value:
     kind = (type_name or "").lower()
     try:
         if kind in ("integer", "int"):
-            return int(text)
+            return number if -INT64_MAX <= (number := int(text)) <= INT64_MAX else text
         if kind in ("float", "real", "double"):
-            return float(text)
+            return fraction if math.isfinite(fraction := float(text)) else text
     except ValueError:
         return text
     if kind in ("boolean", "bool") and text.strip().lower() in ("true", "false"):

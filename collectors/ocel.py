@@ -6,17 +6,21 @@ catalogue. What was wrong with a log stands in its report; nothing that can be k
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from collectors.batch import MalformedRequest
+from collectors.batch import Limits, MalformedRequest
 from collectors.event_csv import SUFFIXES, CsvLog
 from collectors.event_log import EventLog, LogReport
-from collectors.files import DOCUMENT_BYTES_MAX, Piece, Reader, Source
+from collectors.files import DOCUMENT_BYTES_MAX, HEAD_BYTES, Piece, Reader, Source
+from collectors.log_suggestion import suggest
 from collectors.ocel_json import JsonLog
 from collectors.ocel_spans import LogSpans
 from collectors.ocel_sqlite import MAGIC, SqliteLog
@@ -28,6 +32,9 @@ _OCEL_JSON = re.compile(rb'^\s*\{\s*"(eventTypes|objectTypes|events|objects|ocel
 _XES = re.compile(rb"<(trace|extension|classifier|global)[\s>]|xes\.(version|features)|xes-standard")
 _OCEL_XML = re.compile(rb"<([a-z]+:)?(object-types|event-types|objects|events)[\s/>]")
 
+Recognises = Callable[[Source], bool]
+Opens = Callable[[Source, LogReport], EventLog]
+
 
 class EventLogs:
     """The readers of event logs for one catalogue, and the reports of the logs they have read so far."""
@@ -36,17 +43,16 @@ class EventLogs:
         self.reports: list[LogReport] = []
         self._catalogue = catalogue
         self._log: EventLog | None = None
-        self.readers: tuple[Reader, ...] = (
-            self._reader("OCEL 2.0 SQLite", lambda source: source.head.startswith(MAGIC), _sqlite),
-            self._reader("OCEL 2.0 JSON", _is_ocel_json, _json),
-            self._reader("OCEL 2.0 XML", lambda source: _is_xml(source, _OCEL_XML), _xml),
-            self._reader("XES", lambda source: _is_xml(source, _XES), self._xes),
-            self._reader("CSV event log", _is_csv, self._csv),
-        )
+        self._formats: dict[str, tuple[Recognises, Opens]] = {
+            "OCEL 2.0 SQLite": (lambda source: source.head.startswith(MAGIC), _sqlite),
+            "OCEL 2.0 JSON": (_is_ocel_json, _json),
+            "OCEL 2.0 XML": (lambda source: _is_xml(source, _OCEL_XML), _xml),
+            "XES": (lambda source: _is_xml(source, _XES), self._xes),
+            "CSV event log": (_is_csv, self._csv),
+        }
+        self.readers = tuple(self._reader(name, *format_) for name, format_ in self._formats.items())
 
-    def _reader(
-        self, name: str, recognises: Callable[[Source], bool], opened: Callable[[Source, LogReport], EventLog]
-    ) -> Reader:
+    def _reader(self, name: str, recognises: Recognises, opened: Opens) -> Reader:
         def pieces(source: Source) -> Iterator[Piece]:
             report = LogReport(log_name(source.path))
             try:
@@ -63,6 +69,25 @@ class EventLogs:
                 log.close()
 
         return Reader(name, recognises, pieces, lambda: self._log.read_share() if self._log else 0.0)
+
+    def suggestion(self, path: Path) -> str:
+        """A first catalogue for the log in a file, as YAML. Raises MalformedRequest where it is no log that can be read."""
+
+        def opened() -> BinaryIO:
+            with path.open("rb") as raw:
+                zipped = raw.read(2) == b"\x1f\x8b"
+            return cast(BinaryIO, gzip.open(path)) if zipped else path.open("rb")
+
+        try:
+            with opened() as stream:
+                source = Source(path, stream.read(HEAD_BYTES), 0, Limits(), opened)
+        except (OSError, EOFError, zlib.error) as error:
+            raise MalformedRequest(f"{path} cannot be read: {error}") from None
+        for recognises, open_log in self._formats.values():
+            if source.head and recognises(source):
+                with closing(open_log(source, LogReport(log_name(path)))) as log:
+                    return suggest(log)
+        raise MalformedRequest(f"{path.name} is no event log. Read: {', '.join(self._formats)}")
 
     def _xes(self, source: Source, report: LogReport) -> EventLog:
         return XesLog(source.open, source.path.stat().st_size, self._catalogue, report)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ class SqliteLog:
         """Id, time and values of each row, the rows of an object together. A row of changes has no time of its own."""
         declared = self._columns(table)
         key = _AS_TEXT.format("ocel_id")
-        for row in self._dicts(f"select * from {_quoted(table)} order by {key}, rowid"):  # noqa: S608
+        for row in self._dicts(f"select * from {_quoted(table)} order by {key}"):  # noqa: S608
             time = None if row.get("ocel_time") is None else _text(row["ocel_time"])
             changed = row.get("ocel_changed_field")
             told = ((name, _value(row[name], declared[name])) for name in declared if changed in (None, name))
@@ -182,16 +182,17 @@ class SqliteLog:
     def _index_event_objects(self) -> None:
         """Looking up an event's objects takes no scan: they are copied once into an indexed temporary table."""
         event, thing = _AS_TEXT.format("ocel_event_id"), _AS_TEXT.format("ocel_object_id")
-        self._c.executescript(
-            f"""
-            drop table if exists temp.event_objects;
-            create temp table event_objects as
-            select coalesce({event}, '') as event_id, trim(coalesce({event}, '')) as event_key, coalesce({thing}, '') as object_id,
-                coalesce(ocel_qualifier, '') as qualifier
-            from event_object order by rowid;
-            create index temp.event_objects_of on event_objects (event_key);
-            """  # noqa: S608
-        )
+        with _readable():
+            self._c.executescript(
+                f"""
+                drop table if exists temp.event_objects;
+                create temp table event_objects as
+                select coalesce({event}, '') as event_id, trim(coalesce({event}, '')) as event_key, coalesce({thing}, '') as object_id,
+                    coalesce(ocel_qualifier, '') as qualifier
+                from event_object;
+                create index temp.event_objects_of on event_objects (event_key);
+                """  # noqa: S608
+            )
 
     def _objects_of(self, key: str, known: dict[str, dict[str, None]]) -> list[tuple[str, str]]:
         rows = self._c.execute(
@@ -207,7 +208,7 @@ class SqliteLog:
             yield row
 
     def _dicts(self, query: str) -> Iterator[dict[str, Any]]:
-        with closing(self._c.cursor()) as cursor:
+        with _readable(), closing(self._c.cursor()) as cursor:
             cursor.execute(query)
             names = [column[0] for column in cursor.description]
             for row in cursor:
@@ -215,11 +216,17 @@ class SqliteLog:
                 yield dict(zip(names, row, strict=True))
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        try:
-            with closing(self._c.cursor()) as cursor:
-                yield from cursor.execute(query)
-        except sqlite3.DatabaseError as fault:
-            raise MalformedRequest(f"SQLite cannot read it: {fault}") from None
+        with _readable(), closing(self._c.cursor()) as cursor:
+            yield from cursor.execute(query)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """A fault of SQLite in the block is one of the file: a damaged page, a column that is missing."""
+    try:
+        yield
+    except sqlite3.DatabaseError as fault:
+        raise MalformedRequest(f"SQLite cannot read it: {fault}") from None
 
 
 def _opened(path: Path) -> sqlite3.Connection:

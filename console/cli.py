@@ -51,6 +51,7 @@ def load(
     files: Annotated[list[Path], typer.Argument(help="OTLP JSON lines or protobuf, or an object-centric log.")],
     database: Database = None,
     catalogue: CatalogueFile = None,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Print a first catalogue for an event log; load nothing.")] = False,
 ) -> None:
     """Keep the spans of files; a bad line is reported and never stops the rest. Exit 1 if any was bad."""
     from collectors.files import READERS
@@ -59,6 +60,10 @@ def load(
     from collectors.ingest import Ingest
     from collectors.ocel import EventLogs
 
+    if suggest:
+        logs = EventLogs(loader.load(catalogue))
+        sys.stdout.writelines(logs.suggestion(file) for file in files)
+        return
     store = _store(database, catalogue)
     logs = EventLogs(store.catalogue)
     ingest = Ingest(store)

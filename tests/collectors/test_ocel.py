@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from collectors.batch import MalformedRequest
 from collectors.event_log import LogReport
 from collectors.files import READERS, LoadReport, Progress, load
 from collectors.ingest import Ingest
@@ -301,6 +302,53 @@ def test_sqlite_that_is_no_log_says_what_it_holds(tmp_path: Path, keep: Keep) ->
     c.close()
     _, _, loaded = keep(path)
     assert "Found: books" in str(loaded.faults[0])
+
+
+def test_a_damaged_database_costs_only_what_cannot_be_read(tmp_path: Path, store: MemoryStore, ingest: Ingest) -> None:
+    path = write(tmp_path, "sqlite")
+    with sqlite3.connect(path) as c:
+        c.execute('alter table "object_Orders" rename column ocel_id to key')
+    c.close()
+    logs = EventLogs(loader.load("ocel_order_management.yaml"))
+    loaded = load([path, write(tmp_path, "json", name="other")], ingest, readers=(*logs.readers, *READERS))
+    assert [str(fault) for fault in loaded.faults] == [
+        "small.sqlite, the log: SQLite cannot read it: no such column: ocel_id"
+    ]
+    assert logs.reports[1].event_count == 6, "the next file is read"
+
+
+def test_numbers_too_large_for_json_are_kept_as_they_are_written(tmp_path: Path, keep: Keep) -> None:
+    log = copy.deepcopy(LOG)
+    log["objects"][3]["attributes"][1]["value"] = 10**30
+    log["objects"][3]["attributes"][0]["value"] = "NaN"
+    rows, _, loaded = keep(write(tmp_path, "xml", log))
+    item = next(row["attributes"] for row in of_kind(rows, "object") if row["attributes"]["ocel.object.id"] == "i1")
+    assert [each["value"] for each in item["ocel.attributes"]] == ["NaN", "1" + "0" * 30]
+    assert loaded.fault_count == 0
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_suggested_catalogue_has_no_faults_and_reads_the_log_whole(
+    ending: str, tmp_path: Path, store: MemoryStore, ingest: Ingest
+) -> None:
+    path = write(tmp_path, ending)
+    suggested = tmp_path / "suggested.yaml"
+    suggested.write_text(EventLogs(loader.load()).suggestion(path), "utf-8")
+    catalogue = loader.load(suggested)
+    assert catalogue.lead_types == ["order"]
+    assert {(r.child, r.parent) for r in catalogue.relations} >= {("item", "order"), ("package", "item")}
+    logs = EventLogs(catalogue)
+    load([path], ingest, readers=logs.readers)
+    assert not {"unknown_event_type", "unknown_object_type", "undeclared_relation"} & logs.reports[0].findings.keys()
+
+
+def test_no_catalogue_is_suggested_for_what_is_no_log(tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("words", "utf-8")
+    logs = EventLogs(loader.load())
+    with pytest.raises(MalformedRequest, match=r"words\.txt is no event log\. Read: OCEL"):
+        logs.suggestion(tmp_path / "words.txt")
+    with pytest.raises(MalformedRequest, match=r"cannot be read: .*No such file"):
+        logs.suggestion(tmp_path / "missing.json")
 
 
 def test_members_that_are_no_events_are_told_and_passed_over(tmp_path: Path, keep: Keep) -> None:

@@ -171,6 +171,17 @@ def test_every_order_of_the_running_example_is_open_with_its_items_and_packages(
     assert all(row["amount"] and row["customer_id"] for row in rows)
 
 
+@pytest.mark.slow
+def test_a_suggested_catalogue_finds_the_same_orders(shared_data: Path, tmp_path: Path, opened: Opened) -> None:
+    came = shared_data / "ocel2-running-example.sqlite"
+    suggested = tmp_path / "suggested.yaml"
+    suggested.write_text(EventLogs(loader.load()).suggestion(came), "utf-8")
+    store = opened(came, catalogue=str(suggested))
+    assert store.ask("export_timelines", as_of=LATER).num_rows == 2_000
+    links = store.ask("export_links", as_of=LATER)
+    assert Counter(links.column("child_type").to_pylist()) == {"item": 7_670, "package": 7_670}
+
+
 def test_an_order_is_complete_when_all_its_items_are_delivered_and_it_is_paid(tmp_path: Path, opened: Opened) -> None:
     out = tmp_path / "tables"
     export(opened(write(tmp_path, "json")), out, "csv", as_of=LATER)
@@ -209,7 +220,9 @@ def test_a_longer_copy_of_a_log_adds_what_is_new_and_comes_out_once(tmp_path: Pa
     longer["events"][2]["relationships"].append({"objectId": "i2", "qualifier": "item"})
     longer["objects"][2]["attributes"].append({"name": "price", "time": "2026-03-06T00:00:00Z", "value": 21.0})
     again(store, write(tmp_path, "json", longer))
-    assert store.recorded_seq == before + 5, "two events, an object that says more, an item and its order below its first event"
+    assert store.recorded_seq == before + 5, (
+        "two events, an object that says more, an item and its order below its first event"
+    )
     out = tmp_path / "out.json"
     export(store, out, "ocel-json", as_of=LATER)
     assert graph(json.loads(out.read_text("utf-8"))) == graph(longer)
