@@ -26,6 +26,7 @@ TOPICS: dict[str, str] = {
     "forecast": "Forecasts of breaches against two plain rules",
     "ocel": "Object-centric logs in and out",
     "replay": "Planning and sending replays",
+    "ocel": "Object-centric logs in and out, read back by pm4py",
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
