@@ -74,9 +74,7 @@ def rows(view: View) -> None:
         ),
         Column(
             "Waiting for",
-            lambda t: two_lines(
-                milestones.get(t["promise_stop"]) or tag("span", "—", class_="quiet"), t["exception_sentence"]
-            ),
+            lambda t: two_lines(milestones.get(t["promise_stop"]) or tag("span", "—", class_="quiet"), _held_by(t)),
             "clip",
         ),
         Column("Due", lambda t: view.due(t["due_at"], done=t["state"] in ("completed", "cancelled")), "fit"),
@@ -88,6 +86,11 @@ def rows(view: View) -> None:
         columns, found, href=lambda t: view.link("order", type=t["lead_type"], id=t["lead_id"]), caption=caption
     )
     panel(join([pages, shown, pages if len(found) == PAGE_ROWS else None]), key="rows")
+
+
+def _held_by(timeline: dict[str, Any]) -> Html | None:
+    sentence = timeline["exception_sentence"]
+    return tag("span", sentence, class_="lines", title=sentence) if sentence else None
 
 
 def _segment(timeline: dict[str, Any]) -> Html:

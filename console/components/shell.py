@@ -25,6 +25,7 @@ _STYLE = """<style>
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
 [data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
+[data-testid="stSidebar"] .stTextInput input { font-size: 12px; padding-left: 0; padding-right: 4px; }
 [data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 14px; }
 [data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
@@ -138,7 +139,7 @@ def _search(view: View) -> None:
         "Search",
         key="search_box",
         on_change=jump,
-        placeholder="Find any id",
+        placeholder="Order, invoice, customer",
         icon=":material/search:",
         type="search",
         label_visibility="collapsed",
