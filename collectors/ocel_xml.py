@@ -6,7 +6,7 @@ Entities of a document type are refused: an event log needs none, and they are h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO
+from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from collectors.batch import MalformedRequest
@@ -125,12 +125,10 @@ def elements(
             tail = piece[-len(_ENTITY) :]
             try:
                 parser.feed(piece)
-                found = list(parser.read_events())
+                found: list[tuple[str, Element]] = list(cast(Any, parser.read_events()))
             except ParseError as error:
                 raise MalformedRequest(f"line {error.position[0]}: not well-formed XML: {error}") from None
             for event, element in found:
-                if not isinstance(element, Element):  # comments and namespaces are events as well
-                    continue
                 if event == "start":
                     path.append(element)
                     continue
