@@ -6,7 +6,7 @@ Entities of a document type are refused: an event log needs none, and they are h
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 
 from collectors.batch import MalformedRequest
@@ -114,7 +114,7 @@ def elements(
     What has been handed on is let go of. Raises MalformedRequest where the document is not well-formed or declares
     entities.
     """
-    parser = XMLPullParser(("start", "end"))
+    parser: XMLPullParser[Element] = XMLPullParser(("start", "end"))
     path: list[Element] = []
     tail = b""
     with open_file() as stream:
