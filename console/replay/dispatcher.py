@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from console.replay import engine as answers
@@ -165,7 +165,7 @@ class Dispatcher:
             raise
 
     def _launch(self, plan: Plan, item: PlanItem) -> None:
-        self._pool.submit(self._fly, plan, item)
+        self._pool.submit(self._fly, plan, item).add_done_callback(_tell_fault)
 
     def _fly(self, plan: Plan, item: PlanItem) -> None:
         try:
@@ -256,6 +256,13 @@ def request_of(plan: Plan, item: PlanItem) -> ReplayRequest:
         requested_by=plan.executed_by or plan.created_by,
         reason=plan.reason,
     )
+
+
+def _tell_fault(call: Future[None]) -> None:
+    """A fault of ours in a worker is in the log; its item, if reserved, is doubted and settled like any other."""
+    fault = None if call.cancelled() else call.exception()
+    if isinstance(fault, Exception):
+        log.error("a replay worker failed", exc_info=fault)
 
 
 def _target(item: PlanItem) -> str:
