@@ -253,18 +253,16 @@ def _owner(g: dict[str, Any]) -> Html:
 
 
 view = look()
+ask = filter_bar.asked(EXCEPTION_GROUPS)
 with heading(view, "Exceptions"):
     downloads.offer(
         "exceptions",
-        lambda: look().ask(
-            "exception_groups",
-            **(filter_bar.asked(EXCEPTION_GROUPS).parameters | {"offset": 0}),
-            limit=downloads.MOST_ROWS,
-        ),
+        view,
+        "exception_groups",
+        ask.parameters,
         DOWNLOADED,
     )
 live(classes)
-ask = filter_bar.asked(EXCEPTION_GROUPS)
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.choice("owner_team", "Owner", filter_bar.teams(), ask)
     filter_bar.choice("system", "System", filter_bar.system_labels(), ask)

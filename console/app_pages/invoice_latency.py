@@ -209,7 +209,7 @@ measured = [promise for promise in current().store.catalogue.promises if promise
 wanted = st.query_params.get("promise", "invoice_latency")
 promise = next((one for one in measured if one.name == wanted), measured[0] if measured else None)
 with heading(view, "Invoice latency"):
-    downloads.offer("unbilled", lambda: look().ask("unbilled", **segments, limit=downloads.MOST_ROWS), UNBILLED)
+    downloads.offer("unbilled", view, "unbilled", segments, UNBILLED)
 if promise is None:
     panel(empty("Nothing to measure.", "The catalogue has no promise between two milestones."), key="no_promise")
     st.stop()
@@ -259,7 +259,9 @@ else:
     behind(view, asked, bands)
     downloads.offer(
         "latency",
-        lambda: look().ask("latency_orders", **asked, day=None, from_s=None, until_s=None, limit=downloads.MOST_ROWS),
+        view,
+        "latency_orders",
+        {**asked, "day": None, "from_s": None, "until_s": None},
         DOWNLOADED,
     )
 unbilled(view, segments)

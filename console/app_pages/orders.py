@@ -113,16 +113,16 @@ def _why(view: View, filtered: bool) -> str:
 
 
 view = look()
+ask = filter_bar.asked(ORDERS)
 with heading(view, "Orders"):
     downloads.offer(
         "orders",
-        lambda: look().ask(
-            "timelines", **(filter_bar.asked(ORDERS).parameters | {"offset": 0}), limit=downloads.MOST_ROWS
-        ),
+        view,
+        "timelines",
+        ask.parameters,
         DOWNLOADED,
     )
 live(strip)
-ask = filter_bar.asked(ORDERS)
 values = filter_bar.segments(view)
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.typed("q", "Reference or customer", ask, width=190, icon=":material/search:")

@@ -14,15 +14,21 @@ import pyarrow.csv
 import pyarrow.parquet
 import streamlit as st
 
+from console.components.view import View
+
 MOST_ROWS = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def offer(name: str, ask: Callable[[], pa.Table], columns: Mapping[str, str]) -> None:
-    """A menu that gives the answer of `ask` as a file; `columns` maps its columns to headings, in order."""
+def offer(name: str, view: View, question: str, parameters: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    """A menu that gives the whole answer of `question` as a file; `columns` maps its columns to headings, in order.
+
+    The file is made outside the script, when it is clicked: what it holds is settled here, but for the moment of a live view.
+    """
+    asked = {**parameters, "offset": 0, "limit": MOST_ROWS}
 
     def chosen() -> pa.Table:
-        found = ask()
+        found = view.later().ask(question, **asked)
         kept = [column for column in columns if column in found.column_names]
         return found.select(kept).rename_columns([columns[column] for column in kept])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -40,6 +40,11 @@ class View:
     def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
         """As `ask`, as plain rows: instants aware UTC, amounts Decimal."""
         return list(self.ask(question, **parameters).to_pylist())
+
+    def later(self) -> View:
+        """The same look at the moment when it is called. A file is made outside the script that offered it, where neither
+        address nor session can be read: what it holds is settled when it is offered."""
+        return replace(self, moment=self.answers.moment(None if self.live else self.as_of))
 
     # -- words ---------------------------------------------------------------------------------------------------
 

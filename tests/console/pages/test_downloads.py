@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 from openpyxl import load_workbook
 
+from bench.served import running
 from console.components import downloads
 
 FOUND = pa.table(
@@ -40,3 +46,41 @@ def test_excel_keeps_numbers_and_instants_and_runs_nothing() -> None:
 def test_parquet_is_exact() -> None:
     read = pyarrow.parquet.read_table(io.BytesIO(downloads.as_parquet(FOUND)))
     assert read.equals(FOUND)
+
+
+@pytest.mark.browser
+def test_a_file_holds_what_the_page_was_asked_for(tmp_path: Path, browser: Any) -> None:
+    """Clicked in a real Chromium, signed in: the file is made outside the script, with neither address nor session."""
+    with running(tmp_path / "cashtrail.duckdb", environment={"CASHTRAIL_LOGINS": "ana:viewer:let-me-in"}) as served:
+        spans = [_order(number, region) for number, region in ((1, "EMEA"), (2, "AMER"))]
+        sent = httpx.post(
+            f"{served.url}/v1/traces", json={"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}, timeout=20
+        )
+        assert sent.status_code == 200, sent.text
+        page = browser.new_page()
+        page.goto(f"{served.url}/orders?region=EMEA")
+        page.locator("input[type=password]").fill("let-me-in")
+        page.keyboard.press("Enter")
+        page.get_by_text("1 to 1 of 1").wait_for()
+        page.get_by_role("button", name="Download").click()
+        with page.expect_download() as given:
+            page.get_by_role("button", name="CSV", exact=True).click()
+        lines = Path(given.value.path()).read_text("utf-8").splitlines()
+        page.close()
+    assert len(lines) == 2, "a header and the one order in EMEA"
+    assert '"SO-1"' in lines[1]
+
+
+def _order(number: int, region: str) -> dict[str, Any]:
+    said = {
+        "q2c.operation": "crm.submit_order",
+        "q2c.order.id": f"SO-{number}",
+        "q2c.region": region,
+        "q2c.amount": "10.00",
+        "q2c.currency": "EUR",
+    }
+    began = time.time_ns() - 60_000_000_000
+    return {
+        "traceId": f"{number:032x}", "spanId": f"{number:016x}", "name": "crm.submit_order", "kind": 3, "startTimeUnixNano": str(began),
+        "endTimeUnixNano": str(began + 1_000_000), "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in said.items()],
+    }  # fmt: skip
