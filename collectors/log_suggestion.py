@@ -102,6 +102,8 @@ def suggest(log: EventLog) -> str:
         name = _unused(_name(event_type), taken)
         share = len(census.reached[event_type, subject]) / max(census.objects[subject], 1)
         seen = "" if share >= 0.5 else ", expected: when_seen"
+        if subject == lead and "cancel" in event_type.casefold():
+            seen = ", expected: when_seen, cancels: true"
         lines.append(
             f"  - {{name: {name}, label: {_quoted(event_type.strip().capitalize())}, object: {names[subject]}, "
             f"operations: [{_quoted(event_type.strip())}]{seen}, owner_team: operations, system: log}}"

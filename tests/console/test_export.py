@@ -182,6 +182,22 @@ def test_a_suggested_catalogue_finds_the_same_orders(shared_data: Path, tmp_path
     assert Counter(links.column("child_type").to_pylist()) == {"item": 7_670, "package": 7_670}
 
 
+def test_a_cancelled_order_of_a_log_is_cancelled_by_the_suggested_catalogue(tmp_path: Path, opened: Opened) -> None:
+    log = copy.deepcopy(LOG)
+    log["eventTypes"].append({"name": "Order Cancelled ", "attributes": []})
+    log["events"].append(
+        {"id": "e7", "type": "Order Cancelled ", "time": "2026-03-06T00:00:00Z", "attributes": [],
+         "relationships": [{"objectId": "o2", "qualifier": "order"}]}
+    )  # fmt: skip
+    path = write(tmp_path, "json", log)
+    suggested = tmp_path / "suggested.yaml"
+    suggested.write_text(EventLogs(loader.load()).suggestion(path), "utf-8")
+    timelines = opened(path, catalogue=str(suggested)).ask("export_timelines", as_of=LATER).to_pylist()
+    states = {row["lead_id"]: row["state"] for row in timelines}
+    assert states["o2"] == "cancelled"
+    assert states["o1"] not in ("cancelled", "completed"), "nothing says what completes an order"
+
+
 def test_an_order_is_complete_when_all_its_items_are_delivered_and_it_is_paid(tmp_path: Path, opened: Opened) -> None:
     out = tmp_path / "tables"
     export(opened(write(tmp_path, "json")), out, "csv", as_of=LATER)
