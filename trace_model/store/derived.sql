@@ -52,7 +52,7 @@ create or replace table failures (
     exception_id varchar, episode integer, operation varchar, object_key ubigint, object_type varchar, object_id varchar,
     system varchar, dependency varchar, opened_at timestamptz, last_failed_at timestamptz, resolved_at timestamptz,
     attempt_count bigint, retry_count bigint, outcome varchar, error_code varchar, exception varchar, http_status integer,
-    message varchar, endpoint varchar, trace_id uuid, span_id ubigint, replay_id varchar, signature varchar
+    message varchar, endpoint varchar, trace_id uuid, span_id ubigint, replay_id varchar, signature varchar, sentence varchar
 );
 create or replace table timeline_members (
     lead_key ubigint, object_key ubigint, object_type varchar, depth integer, direction varchar, share double,
@@ -74,7 +74,7 @@ create or replace table clocks (
 -- signatures: one row per distinct failure signature, judged once by trace_model.signatures (pure), kept until the catalogue changes.
 create or replace table signatures (
     signature varchar, group_id varchar, class varchar, transient boolean, category varchar, confidence double, rule varchar,
-    facts varchar, sentence varchar, title varchar
+    facts varchar
 );
 
 -- warnings: one row per doubt that stands, on the object it concerns now (null: none known) and, where one trace raised it, that trace.

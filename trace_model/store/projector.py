@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from trace_model.catalogue.failure_rules import Rules
 from trace_model.catalogue.schema import Catalogue
-from trace_model.signatures import Signature, classify, fingerprint, normalise_message, plain_sentence
+from trace_model.signatures import Signature, Verdict, classify, fingerprint, normalise_message, plain_sentence
 from trace_model.store import catalogue_tables
 from trace_model.store.database import SQL, sql
 
@@ -96,7 +97,6 @@ class Projector:
             "object_paths": catalogue_tables.object_paths(catalogue),
             "odd_ids": catalogue_tables.has_odd_ids(catalogue),
         }
-        self._judged: set[str] = set()
 
     def project(self, after_seq: int, until_seq: int) -> None:
         """The spans recorded in (`after_seq`, `until_seq`] show in every derived row they touch."""
@@ -108,7 +108,8 @@ class Projector:
     def rebuild(self, progress: Progress | None = None) -> None:
         """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done."""
         self._c.execute(sql("derived.sql"))
-        self._judged.clear()
+        if not self._number("select count(*) from traces"):
+            return
         self._scratch("touched_traces", "select trace_id, first_seq, last_seq from traces", {})
         self._derive(replacing=False, progress=progress)
 
@@ -147,6 +148,7 @@ class Projector:
         told("failures")
         self._scratch("failures_fresh", self._files[FAILURES.file], objects_bound)
         self._judge()
+        self._say()
         for relation in (*OBJECT_GRAIN, FAILURES):
             self._replace(relation, {}, replacing)
 
@@ -199,7 +201,7 @@ class Projector:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
         unseen = self._c.execute(sql("projection/26a_unjudged.sql")).fetchall()
         rows = []
-        for signature, system, operation, code, exception, http_status, message, label, object_label, product in unseen:
+        for signature, system, operation, code, exception, http_status, message, product in unseen:
             seen = Signature(
                 system=product,
                 operation=operation,
@@ -209,7 +211,6 @@ class Projector:
                 exception=exception,
             )
             verdict = classify(seen, self._rules)
-            sentence = plain_sentence(verdict, seen, label or system)
             rows.append(
                 (
                     signature,
@@ -220,12 +221,31 @@ class Projector:
                     verdict.confidence,
                     verdict.rule,
                     json.dumps(verdict.facts, default=str),
-                    sentence,
-                    f"{object_label or operation}",
                 )
             )
         if rows:
-            self._c.executemany("insert into signatures values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._c.executemany("insert into signatures values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _say(self) -> None:
+        """Every fresh failure has its sentence: the verdict of its signature in the words of its own message."""
+        unsaid = self._c.execute(self._files["26b_unsaid"]).fetchall()
+        if not unsaid:
+            return
+        sentences = [
+            plain_sentence(
+                Verdict(class_, transient, category, confidence, rule, ()),
+                Signature(system=label, code=code or "", message=message or ""),
+                label,
+            )
+            for _, message, label, code, class_, transient, category, confidence, rule in unsaid
+        ]
+        said = pa.table({"signature": [u[0] for u in unsaid], "message": [u[1] for u in unsaid], "sentence": sentences})
+        self._c.register("said", said)
+        self._c.execute(
+            "update failures_fresh set sentence = said.sentence from said "
+            "where said.signature = failures_fresh.signature and said.message is not distinct from failures_fresh.message"
+        )
+        self._c.unregister("said")
 
     def _scratch(self, name: str, text: str, parameters: dict[str, Any]) -> None:
         used = {key: value for key, value in parameters.items() if f"${key}" in text}

@@ -62,5 +62,6 @@ select
     attempt_count, retry_count, l.outcome, l.error_code, l.exception, l.http_status, l.message, l.endpoint, l.trace_id, l.span_id, l.replay_id,
     -- what is judged once: everything a verdict depends on, with the digits of the message folded
     md5(concat_ws(chr(31), l.system, operation, coalesce(l.error_code, ''), coalesce(l.exception, ''), coalesce(l.http_status::varchar, ''),
-        regexp_replace(left(coalesce(l.message, ''), 2000), '[0-9]+', '#', 'g'))) as signature
+        regexp_replace(left(coalesce(l.message, ''), 2000), '[0-9]+', '#', 'g'))) as signature,
+    null::varchar as sentence  -- put in by the projector, from the verdict and this failure's own words
 from episodes e join objects_fresh o using (object_key)

@@ -1,10 +1,9 @@
 -- One exemplar per failure signature that has no verdict yet: what trace_model.signatures.classify is asked.
 select f.signature, arg_min(f.system, f.exception_id), arg_min(f.operation, f.exception_id), arg_min(f.error_code, f.exception_id),
     arg_min(f.exception, f.exception_id), arg_min(f.http_status, f.exception_id), arg_min(f.message, (f.opened_at, f.exception_id)),
-    any_value(s.label), any_value(t.label), coalesce(any_value(s.product), any_value(f.system))
+    coalesce(any_value(s.product), any_value(f.system))
 from failures_fresh f
 left join cat_systems s on s.name = f.system
-left join cat_object_types t on t.object_type = f.object_type
 where f.signature not in (select signature from signatures)
 group by f.signature
 order by f.signature

@@ -38,7 +38,7 @@ with held as (
     select f.*, case when f.resolved_at <= as_of or g.resolved_by_hand_at >= f.last_failed_at then 'resolved' else 'open' end as state,
         case when f.resolved_at <= as_of then f.resolved_at else g.resolved_by_hand_at end as resolved_at_then,
         s.group_id, coalesce(g.reclassified_class, s.class) as class, coalesce(g.reclassified_category, s.category) as category,
-        s.transient, s.confidence, s.rule, s.facts, s.sentence,
+        s.transient, s.confidence, s.rule, s.facts,
         g.acknowledged_by, g.acknowledged_at, g.assigned_team, g.assigned_person, g.snoozed_until
     from failures f
     join signatures s using (signature)
