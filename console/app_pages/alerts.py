@@ -11,7 +11,7 @@ import streamlit as st
 from console.access import Right
 from console.alerts.deeds import AlertDeeds
 from console.alerts.messages import WORDS, place
-from console.components import dialogs, wording
+from console.components import dialogs, filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
 from console.components.dialogs import Done, Question
 from console.components.live import live
@@ -57,7 +57,7 @@ def listed(view: View) -> None:
         Column("State", lambda a: badge(STATE[a["state"]], title=a["end_text"]), "fit"),
         Column("Concerns", lambda a: wording.count(a["member_count"]), "number"),
         Column("Money", lambda a: amount(a["amount"], view.reporting_currency, cents=False), "number"),
-        Column("Owner", lambda a: _team(a["owner_team"]), "fit"),
+        Column("Owner", lambda a: filter_bar.team(a["owner_team"]), "fit"),
         Column("Raised", lambda a: view.ago(a["raised_at"]), "fit"),
         Column("Answered", _answered, "fit"),
         Column("Told", _told, "fit"),
@@ -98,7 +98,7 @@ def _about(view: View, alert: Row) -> Html:
             ("What", join([alert["title"], ", ", link("show it", view.link(room, **filters))])),
             ("Kind", WORDS[alert["kind"]]),
             ("State", badge(STATE[alert["state"]])),
-            ("Owner", _team(alert["owner_team"])),
+            ("Owner", filter_bar.team(alert["owner_team"])),
             ("Class", alert["class"]),
             ("Holds since", view.at(alert["since"])),
             ("Raised", view.at(alert["raised_at"])),
@@ -247,10 +247,6 @@ def _order(view: View, member: Row) -> str | None:
 def _matching(silence: Row) -> str:
     fields = ("kind", "owner_team", "system", "promise", "group_id", "cause_key")
     return ", ".join(f"{field.replace('_', ' ')} {silence[field]}" for field in fields if silence[field])
-
-
-def _team(name: str | None) -> str:
-    return next((team.label for team in current().store.catalogue.teams if team.name == name), name or "—")
 
 
 view = look()

@@ -248,8 +248,7 @@ def _marks(view: View, g: dict[str, Any]) -> Html:
 
 
 def _owner(g: dict[str, Any]) -> Html:
-    team = filter_bar.teams().get(g["owner_team"] or "", g["owner_team"] or "nobody")
-    return two_lines(team, g["assigned_person"])
+    return two_lines(filter_bar.team(g["owner_team"]), g["assigned_person"])
 
 
 view = look()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.components import wording
+from console.components import filter_bar, wording
 from console.components.blocks import TOP, Tile, amount, empty, head, link, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
@@ -76,7 +76,7 @@ def queue(view: View) -> None:
         Column("Orders", lambda g: wording.count(g["order_count"]), "number"),
         Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
         Column("Oldest", lambda g: view.ago(g["oldest_failed_at"]), "fit"),
-        Column("Owner", lambda g: g["assigned_person"] or _team(g["owner_team"]), "fit"),
+        Column("Owner", lambda g: g["assigned_person"] or filter_bar.team(g["owner_team"]), "fit"),
     ]
     shown = table(
         columns,
@@ -183,10 +183,6 @@ def arrived(view: View) -> None:
 def _kind(group: dict[str, object]) -> Html:
     sign = known(CLASS, str(group["class"]))
     return join([badge(sign), tag("span", f" · {group['operation_label'] or group['operation']}", class_="quiet")])
-
-
-def _team(name: str | None) -> str:
-    return (name or "nobody").replace("_", " ").capitalize()
 
 
 def _counted(number: int, tone: str) -> Html:

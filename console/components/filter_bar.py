@@ -119,6 +119,11 @@ def teams() -> dict[str, str]:
     return {team.name: team.label for team in current().store.catalogue.teams}
 
 
+def team(name: str | None) -> str:
+    """A team as people call it; 'nobody' where there is none."""
+    return teams().get(name, name) if name else "nobody"
+
+
 def system_labels() -> dict[str, str]:
     return {system.name: system.label for system in current().store.catalogue.systems}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from console.components import wording
+from console.components import filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
 from console.components.markup import Child, Html, join, tag
 from console.components.signs import CLASS, CLOCK, COVERAGE, EXCEPTION, TIMELINE, badge, icon, known
@@ -100,7 +100,7 @@ def milestone_list(view: View, t: Row, milestones: Sequence[Row]) -> Html:
         Column("By", lambda m: f"{m['object_type']} {m['object_id']}".replace("_", " ") if m["object_id"] else "—"),
         Column("System", lambda m: m["system"], "fit", wide=True),
         Column("Coverage", lambda m: _coverage(t, m), "fit"),
-        Column("Owner", lambda m: m["owner_team"].replace("_", " "), "fit", wide=True),
+        Column("Owner", lambda m: filter_bar.team(m["owner_team"]), "fit", wide=True),
     ]
     return table(
         columns, milestones, caption="In the declared order. Planned: when the promise that waits for it falls due."
@@ -141,7 +141,7 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
         Column("System", lambda e: e["system"], "fit", wide=True),
         Column("First", lambda e: view.ago(e["first_failed_at"]), "fit"),
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),
-        Column("Owner", lambda e: (e["owner_team"] or "nobody").replace("_", " "), "fit"),
+        Column("Owner", lambda e: filter_bar.team(e["owner_team"]), "fit"),
     ]
     return table(
         columns,
@@ -233,6 +233,6 @@ def clocks(view: View, rows: Sequence[Row]) -> Html:
         Column("At risk from", lambda c: view.at(c["at_risk_at"]), "fit", wide=True),
         Column("Due", lambda c: view.at(c["due_at"]), "fit"),
         Column("Kept or left", lambda c: view.at(c["stopped_at"]) if c["stopped_at"] else view.due(c["due_at"]), "fit"),
-        Column("Owner", lambda c: c["owner_team"].replace("_", " "), "fit"),
+        Column("Owner", lambda c: filter_bar.team(c["owner_team"]), "fit"),
     ]
     return join([head("Promises", note="in working time of each promise's calendar"), table(columns, rows)])

@@ -6,7 +6,7 @@ does: every way a call can end is an answer below, so that the dispatcher decide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -134,10 +134,6 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-Maker = Callable[[str, str], Engine]
-"""Makes an engine of its name and address."""
-
-
 class Engines:
     """The engines of this deployment, found by the system that an operation is to reach."""
 
@@ -148,7 +144,7 @@ class Engines:
     def of(cls, catalogue: Catalogue, urls: Mapping[str, str]) -> Engines:
         """The catalogue's engines that have an address; `urls` (name to address) wins over the catalogue's.
 
-        An address says by its scheme what speaks there: `http://` the contract, `<preset>+https://` a declared one.
+        An address says by its scheme what speaks there (`makers.py`).
         Raises PermanentError for an address of an engine that the catalogue does not name, or a scheme nobody speaks.
         """
         from console.replay.makers import make
