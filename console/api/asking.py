@@ -11,7 +11,7 @@ from pydantic import AwareDatetime
 from console.access import Principal, Right
 from console.resources import Resources, current
 
-SETTLE_S = 2.0
+SETTLE_S = 5.0
 """How long an answer waits for the derived rows to show what was recorded before the question."""
 
 

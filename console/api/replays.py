@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from console.access import Right
-from console.api.asking import Asker, Limit
+from console.api.asking import SETTLE_S, Asker, Limit
 from console.api.wire import plain
 from console.resources import current
 
@@ -36,7 +36,7 @@ class PlanDeed(BaseModel):
 @router.post("/replay-plans", status_code=201)
 def create(who: Asker, body: PlanRequest, response: Response) -> dict[str, Any]:
     """A frozen, hashed plan: what would be sent, what would be skipped and why. Nothing is sent."""
-    current().store.settle(2.0)
+    current().store.settle(SETTLE_S)
     plan = current().replays.plan(who, **body.model_dump())
     response.headers["Location"] = f"/api/v1/replay-plans/{plan.plan_id}"
     shape: dict[str, Any] = plain(plan.as_dict())
@@ -52,7 +52,7 @@ def recent(who: Asker, limit: Limit = 50) -> dict[str, Any]:
 @router.get("/replay-plans/{plan_id}")
 def read(who: Asker, plan_id: str) -> dict[str, Any]:
     who.require(Right.READ)
-    current().store.settle(2.0)
+    current().store.settle(SETTLE_S)
     shape: dict[str, Any] = plain(current().replays.get(plan_id).as_dict())
     return shape
 
