@@ -7,16 +7,11 @@ with bands as (
         (6, 345600, 604800), (7, 604800, 1209600), (8, 1209600, null)) v(band, from_s, until_s)
 ),
 pairs as (
-    select t.reporting_amount, b.reached_at <= $as_of as is_done, least(coalesce(b.reached_at, $as_of), $as_of) as until_at, a.reached_at as from_at, c.due_at
-    from timelines t
-    join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = $start
-    left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = $stop
-    left join clocks c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = $start and stop = $stop)
-    where a.reached_at <= $as_of and a.reached_at > $as_of - to_days($days)
-      and coalesce(t.cancelled_at > $as_of, true)
-      and ($region is null or t.region = $region)
-      and ($product_line is null or t.product_line = $product_line)
-      and ($legal_entity is null or t.legal_entity = $legal_entity)
+    select reporting_amount, until_at is not null as is_done, coalesce(until_at, $as_of) as until_at, from_at, due_at
+    from latencies($start, $stop, $as_of, $days)
+    where ($region is null or region = $region)
+      and ($product_line is null or product_line = $product_line)
+      and ($legal_entity is null or legal_entity = $legal_entity)
 )
 select d.band, d.from_s, d.until_s, count(*) filter (p.is_done) as done_count, count(p.from_at) - count(*) filter (p.is_done) as waiting_count,
     count(*) filter (p.due_at < p.until_at) as late_count, coalesce(sum(p.reporting_amount), 0)::decimal(18, 2) as amount

@@ -111,3 +111,13 @@ from timelines t
 left join running r on r.lead_key = t.lead_key
 left join failing f on f.lead_key = t.lead_key
 where t.started_at <= as_of;
+
+-- latencies: one row per timeline that reached one milestone in the days before `as_of`: from when, until when (null: still waiting) it took to reach
+-- another, and by when it was promised. Cancelled timelines are left out.
+create or replace macro latencies(from_milestone, to_milestone, as_of, days) as table
+select t.*, a.reached_at as from_at, case when b.reached_at <= as_of then b.reached_at end as until_at, c.due_at
+from timelines t
+join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = from_milestone
+left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = to_milestone
+left join clocks c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = from_milestone and stop = to_milestone)
+where a.reached_at <= as_of and a.reached_at > as_of - to_days(days) and coalesce(t.cancelled_at > as_of, true);
