@@ -121,7 +121,7 @@ def test_the_command_fills_back_goes_live_and_stops_at_once(receiver: Receiver, 
     said += process.stdout.read()
     assert process.wait(5) == 0
     process.stdout.close()
-    assert time.monotonic() - stopped_s < 3
+    assert time.monotonic() - stopped_s < 30, "it hangs: on an idle machine it takes under 3 s"
     assert "all delivered" in said
     head, *lines = [json.loads(line) for line in truth.read_text().splitlines()]
     assert head["kind"] == "run"
@@ -141,7 +141,7 @@ def test_a_closed_door_does_not_keep_the_command_from_stopping(receiver: Receive
     stopped_s = time.monotonic()
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=10)
-    assert time.monotonic() - stopped_s < 3
+    assert time.monotonic() - stopped_s < 30, "it hangs: on an idle machine it takes under 3 s"
     assert "some left behind" in said
 
 

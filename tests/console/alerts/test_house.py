@@ -56,4 +56,4 @@ def test_a_deadline_fires_by_the_clock_alone_and_a_late_span_takes_it_back(
     finally:
         began = time.monotonic()
         worker.stop()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
