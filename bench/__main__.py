@@ -18,6 +18,7 @@ from typing import Any
 TOPICS: dict[str, str] = {
     "ingest": "OTLP/HTTP ingest, durable before the answer",
     "decode": "Decoding OTLP, against the ways not taken",
+    "restart": "Ready again after kill -9 in mid-ingest",
     "freshness": "From a span accepted to the query that shows it; pages under load",
     "pages": "Page scripts at 100,000 orders, at rest and under load",
     "projection": "Deriving: a batch against a history, and a rebuild",
