@@ -162,6 +162,9 @@ class SmallEngine:
             if self.chance(m.says_twice):
                 self._said(said)
 
+    def state_of(self, replay_id: str) -> str:
+        return self._states.get(replay_id, "unknown")
+
     def untold(self) -> list[dict[str, Any]]:
         """All that the engine has said so far, for a listener that may have died: a door takes duplicates lightly."""
         with self._lock:
@@ -178,7 +181,7 @@ class SmallEngine:
         if path == "/spans":
             return 200, {"spans": self.untold()}, {}
         if path.startswith("/replays/"):
-            return 200, {"state": self._states.get(path.rsplit("/", 1)[1], "unknown"), "detail": ""}, {}
+            return 200, {"state": self.state_of(path.rsplit("/", 1)[1]), "detail": ""}, {}
         return 404, {}, {}
 
 
