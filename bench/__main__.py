@@ -25,7 +25,6 @@ TOPICS: dict[str, str] = {
     "stitching": "Links and membership against the estate's truth",
     "classification": "Failure classes and categories",
     "forecast": "Forecasts of breaches against two plain rules",
-    "ocel": "Object-centric logs in and out",
     "replay": "Planning and sending replays",
     "ocel": "Object-centric logs in and out, read back by pm4py",
 }
