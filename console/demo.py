@@ -45,7 +45,8 @@ def run(*, port: int, days: int, directory: Path, seed: int) -> int:
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     try:
         with (directory / "console.log").open("wb") as log:
             console = _start(
