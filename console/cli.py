@@ -51,7 +51,9 @@ def load(
     files: Annotated[list[Path], typer.Argument(help="OTLP JSON lines or protobuf, or an object-centric log.")],
     database: Database = None,
     catalogue: CatalogueFile = None,
-    suggest: Annotated[bool, typer.Option("--suggest", help="Print a first catalogue for an event log; load nothing.")] = False,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Print a first catalogue for an event log; load nothing.")
+    ] = False,
 ) -> None:
     """Keep the spans of files; a bad line is reported and never stops the rest. Exit 1 if any was bad."""
     from collectors.files import READERS
@@ -129,9 +131,13 @@ def rebuild(database: Database = None, catalogue: CatalogueFile = None) -> None:
 @app.command()
 def export(
     output: Annotated[Path, typer.Option(help="The file to write for OCEL, the folder for Parquet and CSV; replaced.")],
-    file_format: Annotated[str, typer.Option("--format", help="ocel-sqlite, ocel-json, ocel-xml, parquet or csv.")] = "ocel-sqlite",
+    file_format: Annotated[
+        str, typer.Option("--format", help="ocel-sqlite, ocel-json, ocel-xml, parquet or csv.")
+    ] = "ocel-sqlite",
     as_of: Annotated[str | None, typer.Option(help="What was so at this instant, RFC 3339; default now.")] = None,
-    log: Annotated[str | None, typer.Option(help="A loaded log by name, or 'live'; needed where there are several.")] = None,
+    log: Annotated[
+        str | None, typer.Option(help="A loaded log by name, or 'live'; needed where there are several.")
+    ] = None,
     database: Database = None,
     catalogue: CatalogueFile = None,
 ) -> None:
@@ -144,7 +150,9 @@ def export(
     try:
         with _bar("writing") as progress:
             at = at or store.clock()
-            told = write(store, output, file_format, as_of=at, log=log, on_progress=lambda share: progress("records", share))
+            told = write(
+                store, output, file_format, as_of=at, log=log, on_progress=lambda share: progress("records", share)
+            )
     finally:
         store.close()
     out.print(str(told), soft_wrap=True, markup=False, highlight=False)
