@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 KILLS = 20
 SPANS = 50
-READY_WITHIN_S = 20  # generous for a busy machine; the measured time is in docs/benchmarks.md
+READY_WITHIN_S = 60  # generous for a busy machine; the measured time is in docs/benchmarks.md
 HEADERS = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
 
 
@@ -30,7 +30,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice(tmp_path: Path)
     acknowledged = 0
     sent = 0
     for _ in range(KILLS):
-        served = start(database, port, headless=True, wait_s=READY_WITHIN_S)
+        served = start(database, port, wait_s=READY_WITHIN_S)
         killer = threading.Timer(rng.uniform(0.1, 0.5), served.process.send_signal, [signal.SIGKILL])
         killer.start()
         with httpx.Client(timeout=5) as client:

@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import duckdb
+import pandas as pd  # noqa: F401 - DuckDB asks for it by itself, from whichever thread binds a value first; half imported by two it breaks
 
 from trace_model.errors import PermanentError, StoreUnavailable
 
