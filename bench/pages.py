@@ -36,7 +36,7 @@ ROOMS = (
     "order?type=order&id=SO-77777",
 )
 RATE = 5_000
-VISITS = 4
+VISITS = 3
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
