@@ -7,7 +7,7 @@ create or replace table object_facts (
     via varchar, is_subject boolean, system varchar, started_at timestamptz, ended_at timestamptz, milestone varchar,
     is_error boolean, amount decimal(18, 4), currency varchar, quantity decimal(18, 4), region varchar, product_line varchar,
     legal_entity varchar, tier varchar, workflow varchar, customer_id varchar, customer_name varchar, object_version varchar,
-    correlation_key ubigint
+    correlation_key ubigint, run_name varchar
 );
 create or replace table alias_facts (
     trace_id uuid, span_id ubigint, seq bigint, alias_key ubigint, canonical_key ubigint, alias_system varchar, alias_id varchar
@@ -86,6 +86,12 @@ select null, object_key, kind, detail, null from object_warnings
 union all
 select null, alias_key, 'ambiguous_alias', 'this id was seen with ' || canonical_count || ' different objects', null
 from resolutions where object_key is null;
+
+-- bystander_types: object types that join no timeline and have one id only. A customer stands beside thousands of orders: it has what
+-- was first said of it, and is not derived from all of it again whenever one of them moves.
+create or replace view bystander_types as
+select object_type from cat_object_types
+where not traversed and object_type not in (select object_type from cat_id_paths where role = 'alias');
 
 -- minor_digits: the decimals of a currency's smallest unit (ISO 4217).
 create or replace macro minor_digits(currency) as case

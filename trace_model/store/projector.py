@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,14 @@ import duckdb
 import pyarrow as pa
 
 from trace_model.catalogue.failure_rules import Rules
-from trace_model.catalogue.schema import Catalogue
+from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue
 from trace_model.signatures import Signature, Verdict, classify, fingerprint, normalise_message, plain_sentence
 from trace_model.store import catalogue_tables
 from trace_model.store.database import SQL, sql
 
 Progress = Callable[[str, float], None]
+CHUNK_SPANS = 500_000
+"""A rebuild reads about this many spans at a time, so that its memory does not grow with the history."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,7 @@ class Relation:
     key: str
     """The column by whose touched values a batch replaces rows."""
     touched: str
-    """The scratch table of those values."""
-    keeps_seq: bool = False
-    """Its rows carry the `seq` they were recorded at, which bounds the look-back."""
+    """The scratch table of those values, in a column of the same name or the one given after a colon."""
 
     @property
     def table(self) -> str:
@@ -43,7 +43,7 @@ class Relation:
 
 
 TRACE_GRAIN = tuple(
-    Relation(file, "trace_id", "touched_traces", keeps_seq=True)
+    Relation(file, "trace_id", "touched_traces")
     for file in (
         "05_span_links",
         "10_object_facts",
@@ -54,21 +54,23 @@ TRACE_GRAIN = tuple(
         "15_trace_warnings",
     )
 )
-RESOLUTIONS = Relation("20_resolutions", "alias_key", "touched_aliases")
-OBJECT_GRAIN = tuple(
-    Relation(file, "object_key", "touched_objects")
-    for file in ("22_objects", "23_object_correlations", "24_object_milestones")
-)
-FAILURES = Relation("26_failures", "object_key", "touched_objects")
-LINKS = Relation("25_links", "child_key", "touched_children")
-OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children")
+RESOLUTIONS = Relation("20_resolutions", "alias_key", "changed_aliases")
+OBJECTS = Relation("22_objects", "object_key", "objects_before")
+CORRELATIONS = Relation("23_object_correlations", "object_key", "correlation_changes")
+MILESTONES = Relation("24_object_milestones", "object_key", "touched_mentions:mention_key")
+FAILURES = Relation("26_failures", "object_key", "touched_mentions:mention_key")
+LINKS = Relation("25_links", "child_key", "changed_links")
+OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children:child_key")
 LEAD_GRAIN = tuple(
     Relation(file, "lead_key", "touched_leads")
     for file in ("30_timeline_members", "31_timeline_milestones", "32_timelines", "33_clocks")
 )
 DERIVED = tuple(
-    r.table for r in (*TRACE_GRAIN, RESOLUTIONS, *OBJECT_GRAIN, FAILURES, LINKS, OBJECT_WARNINGS, *LEAD_GRAIN)
-)
+    r.table
+    for r in (
+        *TRACE_GRAIN, RESOLUTIONS, OBJECTS, CORRELATIONS, MILESTONES, FAILURES, LINKS, OBJECT_WARNINGS, *LEAD_GRAIN
+    )
+)  # fmt: skip
 """Every derived table, as compared between an incremental history and a rebuild."""
 
 
@@ -92,110 +94,201 @@ class Projector:
             for e in (SQL / "projection").iterdir()
             if e.name.endswith(".sql")
         }
-        self._reading = {
-            "role_structure": catalogue_tables.role_structure(catalogue),
-            "object_paths": catalogue_tables.object_paths(catalogue),
-            "odd_ids": catalogue_tables.has_odd_ids(catalogue),
-        }
+        self._reading = _reading(catalogue)
+        self._made: set[str] = set()
 
     def project(self, after_seq: int, until_seq: int) -> None:
         """The spans recorded in (`after_seq`, `until_seq`] show in every derived row they touch."""
-        self._scratch(
-            "touched_traces", self._files["00_touched_traces"], {"after_seq": after_seq, "until_seq": until_seq}
-        )
-        self._derive(replacing=True, progress=None)
+        self._scratch("00_touched_traces", {"after_seq": after_seq, "until_seq": until_seq})
+        first_seq = self._derive_facts(replacing=True)
+        self._derive_objects(first_seq)
+        self._derive_links()
+        self._derive_timelines()
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done."""
+        told = progress or (lambda _step, _share: None)
+        self._forget()
         self._c.execute(sql("derived.sql"))
-        if not self._number("select count(*) from traces"):
+        spans = self._number("select max(last_seq) from traces")
+        if not spans:
             return
-        self._scratch("touched_traces", "select trace_id, first_seq, last_seq from traces", {})
-        self._derive(replacing=False, progress=progress)
+        for after in range(0, spans, CHUNK_SPANS):
+            told("reading spans", 0.75 * after / spans)
+            self._c.execute(
+                "create or replace temp table touched_traces as from traces where first_seq between $1 and $2",
+                [after + 1, after + CHUNK_SPANS],
+            )
+            self._derive_facts(replacing=False)
+        for step, share in self._rebuild_steps():
+            told(step, share)
+        self._forget()
 
-    def _derive(self, *, replacing: bool, progress: Progress | None) -> None:
-        steps = iter(range(1, 99))
+    # -- the trace grain -------------------------------------------------------------------------------------------
 
-        def told(what: str) -> None:
-            if progress:
-                progress(what, min(next(steps) / 17, 1.0))
+    def _derive_facts(self, *, replacing: bool) -> int:
+        """The facts of the touched traces are in; returns the first record of those traces.
 
-        told("reading spans")
-        self._read_spans()
-        told("finding each span's place in its trace")
-        self._scratch("span_context", self._files["03_span_context"], {})
-        self._follow_span_links()
-        stretch = self._stretch("touched_traces")
-        for relation in TRACE_GRAIN[1:]:
-            told(relation.table.replace("_", " "))
-            self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
-        self._scratch("touched_mentions", self._files["04_touched_mentions"], stretch)
+        When `replacing`, what they touch is found first, from the facts of before and of now.
+        """
+        stretch = self._read_spans()
+        for scratch in ("07_span_objects", "08_span_runs", "11_alias_facts"):
+            self._scratch(scratch)
+        if replacing:
+            for scratch in (
+                "16_spoken_ids",
+                "17_touched_resolutions",
+                "18_touched_mentions",
+                "19_stirred_aliases",
+                "21_bystander_facts",
+            ):
+                self._scratch(scratch, stretch)
         for relation in TRACE_GRAIN:
-            self._replace(relation, stretch, replacing)
+            if replacing:
+                self._delete(relation, "seq between $min_seq and $max_seq and", stretch)
+            known = relation.file in ("05_span_links", "11_alias_facts")
+            self._insert(relation, f"from {relation.table}_fresh" if known else self._files[relation.file])
+        return stretch["min_seq"]
 
-        told("resolving ids of other systems")
-        self._scratch("touched_aliases", self._files["19_touched_aliases"], {})
-        self._scratch("resolutions_fresh", self._files[RESOLUTIONS.file], {})
-        self._scratch("touched_objects", self._files["20a_touched_objects"], {})
-        self._scratch("changed_aliases", self._files["20c_changed_aliases"], {})
-        self._replace(RESOLUTIONS, {}, replacing)
-        objects_bound = {"min_object_seq": self._number(self._files["20b_first_seq_of_touched"]) if replacing else 0}
-        self._scratch("resolved_facts", self._files["21_resolved_facts"], objects_bound)
-        told("objects")
-        for relation in OBJECT_GRAIN:
-            self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
-        self._scratch("touched_correlations", self._files["23a_touched_correlations"], {})
-        told("failures")
-        self._scratch("failures_fresh", self._files[FAILURES.file], objects_bound)
-        self._judge()
-        self._say()
-        for relation in (*OBJECT_GRAIN, FAILURES):
-            self._replace(relation, {}, replacing)
+    def _read_spans(self) -> dict[str, int]:
+        """trace_spans, span_ids and span_context hold the touched traces; span_links_fresh and linked_ids what ties them to others.
 
-        told("links")
-        self._scratch("touched_children", self._files["24a_touched_children"], {})
-        self._scratch("said_links", self._files["24b_said_links"], {})
-        self._scratch("correlated_links", self._files["24c_correlated_links"], {})
-        self._scratch("links_fresh", self._files[LINKS.file], {})
-        self._scratch("object_warnings_fresh", self._files[OBJECT_WARNINGS.file], {})
-        self._c.execute(self._files["25a_relinked_objects"])
-        self._replace(LINKS, {}, replacing)
-        self._replace(OBJECT_WARNINGS, {}, replacing)
-
-        told("timelines")
-        self._scratch("touched_leads", self._files["27_touched_leads"], {})
-        for relation in LEAD_GRAIN:
-            told(relation.table.replace("_", " "))
-            self._scratch(f"{relation.table}_fresh", self._files[relation.file], {})
-        for relation in LEAD_GRAIN:
-            self._replace(relation, {}, replacing)
-        for scratch in ("trace_spans", "span_ids", "span_context", "resolved_facts", *(f"{t}_fresh" for t in DERIVED)):
-            self._c.execute(f"drop table if exists temp.{scratch}")
-
-    def _read_spans(self) -> None:
-        """The spans of the touched traces, and of those that their span links point to, stand in trace_spans."""
-        self._scratch("read_traces", self._files["00a_read_traces"], self._stretch("touched_traces"))
-        self._scratch("trace_spans", self._files["01_trace_spans"], self._stretch("read_traces") | self._reading)
-        self._scratch("span_ids", self._files["02_span_ids"], {})
-
-    def _follow_span_links(self) -> None:
-        """Span links have the ids at both their ends; what was read for that alone is let go."""
-        self._scratch("span_links_fresh", self._files["05_span_links"], {})
-        self._scratch("linked_ids", self._files["06_linked_ids"], {})
-        if self._number("select count(*) from read_traces where is_context"):
+        The traces that span links point to are read along, and let go once the ids at both ends are known.
+        """
+        touched = self._stretch("touched_traces")
+        linked = self._number(
+            "select count(*) from spans where links is not null and seq between $min_seq and $max_seq", touched
+        )
+        if linked:
+            self._scratch("00a_read_traces", touched)
+        else:
+            self._c.execute(
+                "create or replace temp table read_traces as select *, false as is_context from touched_traces"
+            )
+        read = self._stretch("read_traces") if linked else touched
+        for scratch in ("01_trace_spans", "02_span_ids", "03_span_context"):
+            self._scratch(scratch, read | self._reading)
+        self._scratch("05_span_links", empty=not linked)
+        self._scratch("06_linked_ids", empty=not linked)
+        if linked and self._number("select count(*) from read_traces where is_context"):
             for scratch in ("span_ids", "span_context", "trace_spans"):
                 self._c.execute(
                     f"delete from {scratch} where seq in"  # noqa: S608 - names of this module's own relations
                     " (select s.seq from trace_spans s semi join (from read_traces where is_context) using (trace_id))"
                 )
+        return touched
 
-    def _stretch(self, traces: str) -> dict[str, Any]:
-        """The first and last record of `traces`, a scratch table."""
-        row = self._c.execute(
-            f"select coalesce(min(first_seq), 0), coalesce(max(last_seq), 0) from {traces}"  # noqa: S608
-        ).fetchone()
-        assert row is not None
-        return {"min_seq": int(row[0]), "max_seq": int(row[1])}
+    # -- the object grain ------------------------------------------------------------------------------------------
+
+    def _derive_objects(self, first_seq: int) -> None:
+        """What the touched traces speak of is derived again from everything ever said of it."""
+        self._scratch("20_resolutions", empty=not self._number("select count(*) from stirred_aliases"))
+        self._scratch("20a_changed_aliases")
+        if self._number("select count(*) from changed_aliases"):
+            self._delete(RESOLUTIONS)
+            self._insert(RESOLUTIONS, "from resolutions_fresh semi join changed_aliases using (alias_key)")
+            self._c.execute(
+                "delete from touched_resolutions where alias_key in (select alias_key from changed_aliases)"
+            )
+            self._c.execute(
+                "insert into touched_resolutions from resolutions_fresh semi join changed_aliases using (alias_key)"
+            )
+        self._scratch("21a_objects_before")
+        bound = {"min_object_seq": self._number(self._files["21c_first_seq_of_touched"], {"min_seq": first_seq})}
+        self._scratch("21b_resolved_facts", bound)
+        for relation in (OBJECTS, CORRELATIONS, MILESTONES):
+            self._scratch(relation.file)
+        self._scratch("25c_failed_runs", bound)
+        failed = self._number("select count(*) from failed_runs")
+        self._scratch(FAILURES.file, empty=not failed)
+        if failed:
+            self._judge()
+            self._say()
+        for relation in (OBJECTS, MILESTONES, FAILURES):
+            self._delete(relation)
+            self._insert(relation)
+        self._scratch("23a_correlation_changes")
+        if self._number("select count(*) from correlation_changes where change < 0"):
+            self._c.execute(self._files["23b_lost_correlations"])
+        self._insert(CORRELATIONS, "select * exclude (change) from correlation_changes where change > 0")
+
+    def _derive_links(self) -> None:
+        """Links upward of every child that may have gained or lost one."""
+        self._scratch("24a_touched_children")
+        self._scratch("24b_said_links")
+        self._scratch("24c_untied_children")
+        self._scratch("24d_correlated_links", empty=not self._number("select count(*) from untied_children"))
+        self._scratch(LINKS.file)
+        self._scratch(OBJECT_WARNINGS.file)
+        self._scratch("25a_changed_links")
+        if self._number("select count(*) from changed_links where was_linked"):
+            self._delete(LINKS)
+        self._insert(LINKS, "from links_fresh where child_key in (select child_key from changed_links)")
+        self._delete(OBJECT_WARNINGS)
+        self._insert(OBJECT_WARNINGS)
+
+    # -- the lead grain --------------------------------------------------------------------------------------------
+
+    def _derive_timelines(self) -> None:
+        """Every timeline that holds, held or may hold a touched object."""
+        self._scratch("27_touched_objects")
+        self._scratch("27a_near_objects")
+        while True:
+            for scratch in (
+                "27b_near_links",
+                "27c_near_rows",
+                "28_touched_leads",
+                "29_timeline_reach",
+                "29a_outside_objects",
+            ):
+                self._scratch(scratch)
+            if not self._number("select count(*) from outside_objects"):
+                break
+            self._c.execute("insert into near_objects from outside_objects")
+        for relation in LEAD_GRAIN:
+            self._scratch(relation.file)
+        for relation in LEAD_GRAIN:
+            self._delete(relation)
+            self._insert(relation)
+
+    # -- everything ------------------------------------------------------------------------------------------------
+
+    def _rebuild_steps(self) -> Iterator[tuple[str, float]]:
+        """Derives all objects, links and timelines; each step is told before it is taken."""
+        yield "objects", 0.75
+        self._table("stirred_aliases", "select distinct alias_key from alias_facts")
+        self._insert(RESOLUTIONS, self._files[RESOLUTIONS.file])
+        self._view("resolved_facts", self._files["21b_all_resolved_facts"])
+        self._view("bystander_facts", self._files["21_all_bystander_facts"])
+        self._view("touched_resolutions", "from resolutions")
+        self._table("objects_before", "from objects limit 0")
+        self._table("touched_mentions", "select distinct mention_key from object_facts")
+        for relation in (OBJECTS, CORRELATIONS, MILESTONES):
+            self._insert(relation, self._files[relation.file])
+            self._view(f"{relation.table}_fresh", f"from {relation.table}")
+        yield "failures", 0.82
+        self._scratch("25c_failed_runs", {"min_object_seq": 0})
+        self._scratch(FAILURES.file)
+        self._judge()
+        self._say()
+        self._insert(FAILURES)
+        yield "links", 0.84
+        self._table("touched_children", "select object_key as child_key from objects")
+        for scratch in ("24b_said_links", "24c_untied_children", "24d_correlated_links"):
+            self._scratch(scratch)
+        self._insert(LINKS, self._files[LINKS.file])
+        self._insert(OBJECT_WARNINGS, self._files[OBJECT_WARNINGS.file])
+        yield "timelines", 0.88
+        self._view("near_links", "from links where kind = 'part_of'")
+        self._view("near_rows", "from objects")
+        self._table(
+            "touched_leads", "select object_key as lead_key from objects semi join cat_lead_types using (object_type)"
+        )
+        self._scratch("29_timeline_reach")
+        for number, relation in enumerate(LEAD_GRAIN):
+            yield relation.table.replace("_", " "), 0.9 + number * 0.025
+            self._insert(relation, self._files[relation.file])
+            self._view(f"{relation.table}_fresh", f"from {relation.table}")
 
     def _judge(self) -> None:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
@@ -247,20 +340,75 @@ class Projector:
         )
         self._c.unregister("said")
 
-    def _scratch(self, name: str, text: str, parameters: dict[str, Any]) -> None:
-        used = {key: value for key, value in parameters.items() if f"${key}" in text}
-        self._c.execute(f"create or replace temp table {name} as {text}", used or None)
+    # -- the relations of this module: names below are its own, never values -------------------------------------------
 
-    def _replace(self, relation: Relation, bound: dict[str, Any], replacing: bool) -> None:
-        # names of this module's own relations, never values
-        if replacing:
-            stretch = (
-                f"seq between {int(bound['min_seq'])} and {int(bound['max_seq'])} and " if relation.keeps_seq else ""
-            )
-            touched = f"select {relation.key} from {relation.touched}"  # noqa: S608
-            self._c.execute(f"delete from {relation.table} where {stretch}{relation.key} in ({touched})")  # noqa: S608
-        self._c.execute(f"insert into {relation.table} select * from {relation.table}_fresh")  # noqa: S608
+    def _scratch(self, file: str, parameters: Mapping[str, Any] | None = None, *, empty: bool = False) -> None:
+        """The scratch table of `file` is made anew; left without rows, cheaply, when it is known to be `empty`.
 
-    def _number(self, text: str) -> int:
+        It is called as the file is, without its number; what belongs in a derived table ends in `_fresh`.
+        """
+        name = file.split("_", 1)[1]
+        name = f"{name}_fresh" if name in DERIVED else name
+        if empty and name in self._made:
+            self._c.execute(f"delete from {name}")  # noqa: S608
+            return
+        self._table(name, self._files[file], parameters)
+        self._made.add(name)
+
+    def _table(self, name: str, text: str, parameters: Mapping[str, Any] | None = None) -> None:
+        self._c.execute(f"create or replace temp table {name} as {text}", _used(text, parameters))
+
+    def _view(self, name: str, text: str) -> None:
+        self._c.execute(f"create or replace temp view {name} as {text}")
+
+    def _insert(self, relation: Relation, text: str | None = None) -> None:
+        self._c.execute(f"insert into {relation.table} {text or f'from {relation.table}_fresh'}")
+
+    def _delete(self, relation: Relation, where: str = "", parameters: Mapping[str, Any] | None = None) -> None:
+        touched, _, column = relation.touched.partition(":")
+        keys = f"select {column or relation.key} from {touched}"  # noqa: S608
+        text = f"delete from {relation.table} where {where} {relation.key} in ({keys})"  # noqa: S608
+        self._c.execute(text, _used(text, parameters))
+
+    def _stretch(self, traces: str) -> dict[str, int]:
+        """The first and last record of `traces`, a scratch table."""
+        text = f"select coalesce(min(first_seq), 0), coalesce(max(last_seq), 0) from {traces}"  # noqa: S608
         row = self._c.execute(text).fetchone()
+        assert row is not None
+        return {"min_seq": int(row[0]), "max_seq": int(row[1])}
+
+    def _number(self, text: str, parameters: Mapping[str, Any] | None = None) -> int:
+        row = self._c.execute(text, _used(text, parameters)).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
+
+    def _forget(self) -> None:
+        """No scratch table or view is left."""
+        found = self._c.execute(
+            "select 'table', table_name from duckdb_tables() where temporary"
+            " union all select 'view', view_name from duckdb_views() where temporary and not internal"
+        ).fetchall()
+        for kind, name in sorted(found, reverse=True):
+            self._c.execute(f"drop {kind} if exists temp.{name}")
+        self._made.clear()
+
+
+def _used(text: str, parameters: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return {key: value for key, value in (parameters or {}).items() if f"${key}" in text} or None
+
+
+def _reading(catalogue: Catalogue) -> dict[str, Any]:
+    """The parameters by which 01_trace_spans and 02_span_ids read what the catalogue names."""
+    parameters: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for role in ROLES:
+        attributes = catalogue.role_attributes(role)
+        names |= dict.fromkeys(attributes, "VARCHAR")
+        for slot in range(NAMES_PER_ROLE):
+            parameters[f"{role}_{slot + 1}"] = attributes[slot] if slot < len(attributes) else attributes[0]
+    asked = [row for row in catalogue_tables.id_paths(catalogue) if row["role"] != "share"]
+    return parameters | {
+        "role_structure": json.dumps(names),
+        "id_positions": [row["position"] for row in asked],
+        "id_paths": [f'$."{row["attribute"]}"' for row in asked],
+        "odd_ids": not all(row["attribute"].endswith(".id") for row in asked),
+    }

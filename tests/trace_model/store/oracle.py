@@ -201,41 +201,37 @@ class Oracle:
         return facts
 
     def find_objects(self) -> dict[Mention, dict[str, Any]]:
-        objects = {}
+        """Each object with what may be said of it: sets, since two spans of one instant may differ and either may win."""
+        has_alias = {t.name for t in self.c.object_types if t.aliases}
+        objects: dict[Mention, dict[str, Any]] = {}
         for key in {f["object"] for f in self.facts}:
             facts = [f for f in self.facts if f["object"] == key]
-            with_amount = [f for f in facts if f["amount"] is not None]
-            told = max(
-                with_amount,
-                key=lambda f: (not f["said"].failed, f["said"].span.until, f["amount"], f["currency"] or "~"),
-                default=None,
-            )
+            own = [f | {"region": f["said"].attribute("q2c.region")} for f in facts if f["via"] != "relation"]
+            bystander = key[0] not in self.traversed | has_alias
+            first = min(((f["via"] == "relation" and not bystander), f["said"].span.at) for f in facts)
             objects[key] = {
-                "amount": told and told["amount"],
-                "currency": told["currency"] if told else None,
                 "first_seen": min(f["said"].span.at for f in facts),
                 "last_seen": max(f["said"].span.until for f in facts),
-                "system": min(facts, key=lambda f: (f["via"] == "relation", f["said"].span.at, f["said"].system))[
-                    "said"
-                ].system,
-                "quantity": max(
-                    (
-                        (not f["said"].failed, f["said"].span.until, f["quantity"])
-                        for f in facts
-                        if f["quantity"] is not None
-                    ),
-                    default=(None,),
-                )[-1],
-                "region": max(
-                    (
-                        (f["subject"], f["said"].span.until, f["said"].attribute("q2c.region"))
-                        for f in facts
-                        if f["via"] != "relation" and f["said"].attribute("q2c.region")
-                    ),
-                    default=(None,),
-                )[-1],
+                "system": {
+                    f["said"].system
+                    for f in facts
+                    if ((f["via"] == "relation" and not bystander), f["said"].span.at) == first
+                },
+                "amount": {None} if bystander else self.last_said(facts, "amount"),
+                "quantity": {None} if bystander else self.last_said(facts, "quantity"),
+                "region": {None} if bystander else self.last_said(own, "region"),
             }
         return objects
+
+    @staticmethod
+    def last_said(facts: list[dict[str, Any]], what: str) -> set[Any]:
+        known = [f for f in facts if f[what] is not None]
+
+        def standing(fact: dict[str, Any]) -> tuple[bool, bool, float]:
+            return fact["subject"], not fact["said"].failed, fact["said"].span.until
+
+        best = max(map(standing, known), default=None)
+        return {f[what] for f in known if standing(f) == best} or {None}
 
     # -- links ---------------------------------------------------------------------------------------------------
 
@@ -316,7 +312,7 @@ class Oracle:
         on: dict[str, set[Mention]] = defaultdict(set)
         for fact in self.facts:
             correlation = self.role(fact["said"].span, "correlation_id")
-            if correlation and fact["via"] != "relation":
+            if correlation and fact["via"] != "relation" and fact["object"][0] in self.traversed:
                 on[correlation].add(fact["object"])
         found = []
         for child in self.objects:

@@ -1,6 +1,6 @@
 -- trace_spans (scratch): one row per span of the traces read, with what the catalogue's roles read from it. `seq` is its identity here.
--- $role_structure: from_json structure of every role's attribute names, NAMES_PER_ROLE slots a role, in ROLES order.
--- $object_paths: JSON paths of object ids, aliases and relations, positions as in cat_id_paths.
+-- $role_structure: from_json structure of every attribute name that a role is read from; $<role>_1 to _4: those of one role, most
+--   preferred first, the first repeated where there are fewer.
 -- $min_seq, $max_seq: every span of those traces was recorded between them.
 with said as (
     select
@@ -14,13 +14,7 @@ with said as (
     where s.seq between $min_seq and $max_seq and s.trace_id in (select trace_id from read_traces)
 ),
 read as (
-    select
-        *,
-        from_json(attributes_said, $role_structure) as r,
-        -- most spans of an estate carry no business id: skip the paths where no id attribute can be there
-        case when contains(attributes_said, '.id"') or contains(attributes_said, '_id"') or $odd_ids
-            then json_extract_string(attributes_said, $object_paths) end as ids
-    from said
+    select *, from_json(attributes_said, $role_structure) as r from said
 ),
 named as (
     select
@@ -28,31 +22,29 @@ named as (
         make_timestamptz(start_unix_ns // 1000) as started_at,
         make_timestamptz(end_unix_ns // 1000) as ended_at,
         status_code = 2 as is_error,
-        status_message, events, links, ids,
-        nullif(trim(coalesce(struct_extract_at(r, 1), struct_extract_at(r, 2), struct_extract_at(r, 3), struct_extract_at(r, 4))), '') as correlation_id,
-        nullif(trim(coalesce(struct_extract_at(r, 5), struct_extract_at(r, 6), struct_extract_at(r, 7), struct_extract_at(r, 8))), '') as operation,
-        nullif(trim(coalesce(struct_extract_at(r, 9), struct_extract_at(r, 10), struct_extract_at(r, 11), struct_extract_at(r, 12))), '') as declared_milestone,
-        nullif(trim(coalesce(struct_extract_at(r, 13), struct_extract_at(r, 14), struct_extract_at(r, 15), struct_extract_at(r, 16))), '') as amount_said,
-        try_cast(amount_said as decimal(18, 4)) as amount,
-        upper(left(trim(coalesce(struct_extract_at(r, 17), struct_extract_at(r, 18), struct_extract_at(r, 19), struct_extract_at(r, 20))), 3)) as currency,
-        try_cast(coalesce(struct_extract_at(r, 21), struct_extract_at(r, 22), struct_extract_at(r, 23), struct_extract_at(r, 24)) as decimal(18, 4)) as quantity,
-        coalesce(struct_extract_at(r, 25), struct_extract_at(r, 26), struct_extract_at(r, 27), struct_extract_at(r, 28)) as region,
-        coalesce(struct_extract_at(r, 29), struct_extract_at(r, 30), struct_extract_at(r, 31), struct_extract_at(r, 32)) as product_line,
-        coalesce(struct_extract_at(r, 33), struct_extract_at(r, 34), struct_extract_at(r, 35), struct_extract_at(r, 36)) as legal_entity,
-        coalesce(struct_extract_at(r, 37), struct_extract_at(r, 38), struct_extract_at(r, 39), struct_extract_at(r, 40)) as tier,
-        coalesce(struct_extract_at(r, 41), struct_extract_at(r, 42), struct_extract_at(r, 43), struct_extract_at(r, 44)) as workflow,
-        try_cast(coalesce(struct_extract_at(r, 45), struct_extract_at(r, 46), struct_extract_at(r, 47), struct_extract_at(r, 48)) as integer) as attempt,
-        coalesce(struct_extract_at(r, 49), struct_extract_at(r, 50), struct_extract_at(r, 51), struct_extract_at(r, 52)) as outcome,
-        coalesce(struct_extract_at(r, 57), struct_extract_at(r, 58), struct_extract_at(r, 59), struct_extract_at(r, 60)) as replay_id,
-        coalesce(struct_extract_at(r, 61), struct_extract_at(r, 62), struct_extract_at(r, 63), struct_extract_at(r, 64)) as error_code,
-        coalesce(struct_extract_at(r, 65), struct_extract_at(r, 66), struct_extract_at(r, 67), struct_extract_at(r, 68)) as error_type,
-        try_cast(coalesce(struct_extract_at(r, 69), struct_extract_at(r, 70), struct_extract_at(r, 71), struct_extract_at(r, 72)) as integer) as http_status,
-        coalesce(struct_extract_at(r, 73), struct_extract_at(r, 74), struct_extract_at(r, 75), struct_extract_at(r, 76)) as grpc_status,
-        coalesce(struct_extract_at(r, 77), struct_extract_at(r, 78), struct_extract_at(r, 79), struct_extract_at(r, 80)) as dependency,
-        try_cast(coalesce(struct_extract_at(r, 81), struct_extract_at(r, 82), struct_extract_at(r, 83), struct_extract_at(r, 84)) as integer) as resend_count,
-        coalesce(struct_extract_at(r, 85), struct_extract_at(r, 86), struct_extract_at(r, 87), struct_extract_at(r, 88)) as endpoint,
-        coalesce(struct_extract_at(r, 93), struct_extract_at(r, 94), struct_extract_at(r, 95), struct_extract_at(r, 96)) as customer_name,
-        coalesce(struct_extract_at(r, 97), struct_extract_at(r, 98), struct_extract_at(r, 99), struct_extract_at(r, 100)) as object_version
+        status_message, links,
+        case when is_error then events end as failure_events,
+        nullif(trim(coalesce(struct_extract(r, $correlation_id_1), struct_extract(r, $correlation_id_2), struct_extract(r, $correlation_id_3), struct_extract(r, $correlation_id_4))), '') as correlation_id,
+        nullif(trim(coalesce(struct_extract(r, $operation_1), struct_extract(r, $operation_2), struct_extract(r, $operation_3), struct_extract(r, $operation_4))), '') as operation,
+        nullif(trim(coalesce(struct_extract(r, $milestone_1), struct_extract(r, $milestone_2), struct_extract(r, $milestone_3), struct_extract(r, $milestone_4))), '') as declared_milestone,
+        nullif(trim(coalesce(struct_extract(r, $amount_1), struct_extract(r, $amount_2), struct_extract(r, $amount_3), struct_extract(r, $amount_4))), '') as amount_said,
+        upper(left(trim(coalesce(struct_extract(r, $currency_1), struct_extract(r, $currency_2), struct_extract(r, $currency_3), struct_extract(r, $currency_4))), 3)) as currency,
+        try_cast(coalesce(struct_extract(r, $quantity_1), struct_extract(r, $quantity_2), struct_extract(r, $quantity_3), struct_extract(r, $quantity_4)) as decimal(18, 4)) as quantity,
+        coalesce(struct_extract(r, $region_1), struct_extract(r, $region_2), struct_extract(r, $region_3), struct_extract(r, $region_4)) as region,
+        coalesce(struct_extract(r, $product_line_1), struct_extract(r, $product_line_2), struct_extract(r, $product_line_3), struct_extract(r, $product_line_4)) as product_line,
+        coalesce(struct_extract(r, $legal_entity_1), struct_extract(r, $legal_entity_2), struct_extract(r, $legal_entity_3), struct_extract(r, $legal_entity_4)) as legal_entity,
+        coalesce(struct_extract(r, $tier_1), struct_extract(r, $tier_2), struct_extract(r, $tier_3), struct_extract(r, $tier_4)) as tier,
+        coalesce(struct_extract(r, $workflow_1), struct_extract(r, $workflow_2), struct_extract(r, $workflow_3), struct_extract(r, $workflow_4)) as workflow,
+        try_cast(coalesce(struct_extract(r, $attempt_1), struct_extract(r, $attempt_2), struct_extract(r, $attempt_3), struct_extract(r, $attempt_4)) as integer) as attempt,
+        coalesce(struct_extract(r, $outcome_1), struct_extract(r, $outcome_2), struct_extract(r, $outcome_3), struct_extract(r, $outcome_4)) as outcome,
+        coalesce(struct_extract(r, $replay_id_1), struct_extract(r, $replay_id_2), struct_extract(r, $replay_id_3), struct_extract(r, $replay_id_4)) as replay_id,
+        coalesce(struct_extract(r, $error_code_1), struct_extract(r, $error_code_2), struct_extract(r, $error_code_3), struct_extract(r, $error_code_4)) as error_code,
+        coalesce(struct_extract(r, $error_type_1), struct_extract(r, $error_type_2), struct_extract(r, $error_type_3), struct_extract(r, $error_type_4)) as error_type,
+        try_cast(coalesce(struct_extract(r, $http_status_1), struct_extract(r, $http_status_2), struct_extract(r, $http_status_3), struct_extract(r, $http_status_4)) as integer) as http_status,
+        coalesce(struct_extract(r, $dependency_1), struct_extract(r, $dependency_2), struct_extract(r, $dependency_3), struct_extract(r, $dependency_4)) as dependency,
+        coalesce(struct_extract(r, $endpoint_1), struct_extract(r, $endpoint_2), struct_extract(r, $endpoint_3), struct_extract(r, $endpoint_4)) as endpoint,
+        coalesce(struct_extract(r, $customer_name_1), struct_extract(r, $customer_name_2), struct_extract(r, $customer_name_3), struct_extract(r, $customer_name_4)) as customer_name,
+        coalesce(struct_extract(r, $object_version_1), struct_extract(r, $object_version_2), struct_extract(r, $object_version_3), struct_extract(r, $object_version_4)) as object_version
     from read
 ),
 spoken_for as (
@@ -68,10 +60,14 @@ spoken_for as (
     left join cat_system_names d on d.spoken_name = n.dependency
 )
 select
-    f.* exclude (declared_milestone),
-    case when m.milestone is null then declared_milestone end as unknown_milestone,
+    f.* exclude (declared_milestone, correlation_id, failure_events, service),
+    try_cast(amount_said as decimal(18, 4)) as amount,
+    -- the last thing that happened on a failing span
+    json_extract_string(failure_events, '$[#-1].attributes."exception.type"') as thrown_type,
+    json_extract_string(failure_events, '$[#-1].attributes."exception.message"') as thrown_message,
     -- a milestone is reached by a success only: the one the span names, else the one its operation stands for
     case when not is_error then coalesce(m.milestone, o.milestone) end as milestone,
+    case when m.milestone is null then declared_milestone end as unknown_milestone,
     case when correlation_id is not null then md5_number_lower(correlation_id) end as correlation_key,
     coalesce(m.object_type, o.milestone_object_type, o.object_type) as subject_type
 from spoken_for f

@@ -1,16 +1,18 @@
 -- touched_children (scratch): every object whose links upward are derived again: touched ones, those that a changed correlation ID
 -- may tie, and those whose parent's id stands for another object now.
-with stirred as (
+with changed as (
+    select correlation_key, sum(change) as change from correlation_changes group by correlation_key
+),
+stirred as (
     -- a correlation ID of more than 200 objects is a batch and ties nothing; one that was a batch and still is stirs nobody
-    select t.correlation_key
-    from touched_correlations t
-    join object_correlations c using (correlation_key)
-    group by t.correlation_key, t.change
-    having least(count(*), count(*) - t.change) <= 200
+    select object_key
+    from object_correlations
+    join changed using (correlation_key)
+    qualify least(count(*) over (partition by correlation_key), count(*) over (partition by correlation_key) - change) <= 200
 )
-select object_key as child_key from touched_objects
+select mention_key as child_key from touched_mentions
 union
-select object_key from object_correlations semi join stirred using (correlation_key)
+select object_key from stirred
 union
 select coalesce(r.object_key, f.child_key)
 from link_facts f

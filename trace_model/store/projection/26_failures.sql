@@ -2,32 +2,20 @@
 -- Replaced by object_key. The exception is all episodes of one operation and object; a second episode is a regression.
 -- Success is a later run of the same operation on the same object, or the milestone that the operation stands for. A milestone in the
 -- trace of a failed attempt is no later success: the target booked it, and the integration never heard of it.
-with tried as (
-    -- a span may speak of one object under several ids: it is one run
-    select distinct coalesce(r.object_key, u.mention_key) as object_key, u.* exclude (mention_key)
-    from operation_runs u
-    join touched_mentions t on t.mention_key = u.mention_key
-    left join resolutions r on r.alias_key = u.mention_key
-    where u.seq >= $min_object_seq
-),
-failing as (
-    select distinct object_key, operation from tried where is_error
+with failing as (
+    select distinct object_key, operation from failed_runs
 ),
 successes as (
-    select t.object_key, t.operation, t.ended_at as succeeded_at
-    from tried t join failing using (object_key, operation)
-    where not t.is_error
-    union
-    select m.object_key, f.operation, m.ended_at
-    from failing f
-    join cat_operations o on o.operation = f.operation and o.milestone is not null
-    join resolved_facts m on m.object_key = f.object_key and m.milestone = o.milestone and m.is_subject
-    where not exists (
-        from tried t where t.is_error and t.object_key = f.object_key and t.operation = f.operation and t.trace_id = m.trace_id
-    )
+    select object_key, operation, f.ended_at as succeeded_at
+    from failing
+    join resolved_facts f using (object_key)
+    left join cat_operations o using (operation)
+    where not f.is_error
+      and (f.run_name = operation
+           or (f.milestone = o.milestone and (object_key, operation, f.trace_id) not in (select (object_key, operation, trace_id) from failed_runs)))
 ),
 instants as (
-    select object_key, operation, ended_at, true as is_error from tried where is_error
+    select object_key, operation, ended_at, true as is_error from failed_runs
     union all
     select object_key, operation, succeeded_at, false from successes
 ),
@@ -39,10 +27,9 @@ resolved as (
 ),
 attempts as (
     select t.*, r.resolved_at
-    from tried t
+    from failed_runs t
     join (select distinct object_key, operation, ended_at, resolved_at from resolved where is_error) r
         on r.object_key = t.object_key and r.operation = t.operation and r.ended_at = t.ended_at
-    where t.is_error
 ),
 episodes as (
     select

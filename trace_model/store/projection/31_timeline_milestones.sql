@@ -8,7 +8,7 @@
 with leads as (
     select m.lead_key, o.amount, coalesce(o.currency, c.reporting_currency) as currency, o.quantity, r.rate
     from timeline_members_fresh m
-    join objects o on o.object_key = m.lead_key
+    join near_rows o on o.object_key = m.lead_key
     cross join cat_settings c
     left join cat_rates r on r.currency = coalesce(o.currency, c.reporting_currency)
     where m.depth = 0
@@ -19,7 +19,7 @@ said as (
         coalesce(a.currency, o.currency, l.currency) as currency
     from timeline_members_fresh m
     join object_milestones a on a.object_key = m.object_key
-    join objects o on o.object_key = m.object_key
+    join near_rows o on o.object_key = m.object_key
     join leads l on l.lead_key = m.lead_key
     where m.share > 0
 ),

@@ -8,14 +8,14 @@ with milestones as (
 ),
 seen as (
     select m.lead_key, min(o.first_seen_at) as first_seen_at
-    from timeline_members_fresh m join objects o using (object_key)
+    from timeline_members_fresh m join near_rows o using (object_key)
     where m.direction <> 'up' or m.depth <= 1
     group by m.lead_key
 ),
 finals as (
     select m.lead_key, count(*) as expected_count, count(t.complete_at) as complete_count, max(t.complete_at) as complete_at
     from timeline_members_fresh m
-    join objects o on o.object_key = m.lead_key
+    join near_rows o on o.object_key = m.lead_key
     join cat_milestones c on c.is_final
     left join timeline_milestones_fresh t on t.lead_key = m.lead_key and t.milestone = c.milestone
     where m.depth = 0
@@ -36,7 +36,7 @@ select
     case when f.expected_count > 0 and f.expected_count = f.complete_count then f.complete_at end as completed_at,
     s.cancelled_at
 from timeline_members_fresh m
-join objects o on o.object_key = m.lead_key
+join near_rows o on o.object_key = m.lead_key
 cross join cat_settings k
 left join milestones s on s.lead_key = m.lead_key
 left join seen n on n.lead_key = m.lead_key
