@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from console import replay_cli
 from console import settings as configuration
 from trace_model.catalogue import loader
 from trace_model.errors import CashtrailError, CatalogueError
@@ -19,6 +20,7 @@ from trace_model.errors import CashtrailError, CatalogueError
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Quote-to-cash, watched."
 )
+app.add_typer(replay_cli.app, name="replay")
 out = Console()
 err = Console(stderr=True, highlight=False)
 

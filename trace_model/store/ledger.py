@@ -228,7 +228,7 @@ class Ledger:
                 "or outcome = 'no_evidence' and sent_at > ?) order by plan_id, item_no",
                 [late_since],
             )
-        return [(row["plan_id"], _item(row)) for row in rows]
+        return [(row["plan_id"], item_of(row)) for row in rows]
 
     # -- below ---------------------------------------------------------------------------------------------------
 
@@ -279,7 +279,7 @@ class Ledger:
             c.rollback()
         items: dict[str, list[PlanItem]] = {plan_id: [] for plan_id in ids}
         for row in rows:
-            items[row["plan_id"]].append(_item(row))
+            items[row["plan_id"]].append(item_of(row))
         return [_plan(row, items[row["plan_id"]]) for row in plans]
 
     @contextmanager
@@ -297,7 +297,8 @@ def _kept(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _item(row: Mapping[str, Any]) -> PlanItem:
+def item_of(row: Mapping[str, Any]) -> PlanItem:
+    """The item of a row of replay_items."""
     values: dict[str, Any] = {name: row[name] for name in _ITEM}
     return PlanItem(**(values | {"writes": tuple(row["writes"])}))
 

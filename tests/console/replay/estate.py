@@ -91,7 +91,7 @@ class SmallEngine:
         self.posts = 0
         self.kept: list[dict[str, Any]] = []
         self.bodies: list[dict[str, Any]] = []
-        self._said = said
+        self.said = said
         self._runs: dict[str, dict[str, str]] = {}
         self._states: dict[str, str] = {}
         self._random = random.Random(seed)
@@ -158,9 +158,9 @@ class SmallEngine:
                     {"name": s["name"], "attributes": json.loads(s["attributes"]), "failed": s["status_message"]}
                     for s in said
                 ]
-            self._said(said)
+            self.said(said)
             if self.chance(m.says_twice):
-                self._said(said)
+                self.said(said)
 
     def state_of(self, replay_id: str) -> str:
         return self._states.get(replay_id, "unknown")
