@@ -8,7 +8,9 @@ is lost or counted twice over a crash (docs/decisions/001-record-then-derive.md)
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +38,11 @@ BATCH_SPANS = 20_000
 """The most spans one projection transaction takes; more are taken in the next."""
 CATCH_UP_SPANS = 400_000
 """Further behind than this, deriving everything again is cheaper than batch by batch."""
+PROJECTING_NICENESS = 5
+"""How far the projecting thread stands back for threads that answer people (`nice`, Linux)."""
+REST_SHARE = 0.5
+"""After a batch the projecting thread rests for this share of the time it took, unless somebody waits for it or it is a whole
+batch behind: so people who look at screens have the processor first, and spans that arrive meanwhile share a batch's fixed cost."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class Store:
         self._projected_seq = self._one("select projected_seq from projection_state")
         self._behind_since: float | None = None
         self._fault: str | None = None
+        self._awaited = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._bring_up_to_date(on_progress)
@@ -165,16 +173,21 @@ class Store:
         taken = 0
         with self.database.deriving:
             while self._projected_seq < self._recorded_seq:
-                after, until = self._projected_seq, min(self._recorded_seq, self._projected_seq + BATCH_SPANS)
-                with transaction(self._deriver) as c:
-                    self._projector.project(after, until)
-                    c.execute("update projection_state set projected_seq = ?", [until])
-                taken += until - after
-                with self._recorded:
-                    self._projected_seq = until
-                    self._behind_since = time.monotonic() if until < self._recorded_seq else None
-                    self._recorded.notify_all()
+                taken += self._project_batch()
         return taken
+
+    def _project_batch(self) -> int:
+        """The next recorded spans, at most BATCH_SPANS, show in the derived rows; returns how many."""
+        with self.database.deriving:
+            after, until = self._projected_seq, min(self._recorded_seq, self._projected_seq + BATCH_SPANS)
+            with transaction(self._deriver) as c:
+                self._projector.project(after, until)
+                c.execute("update projection_state set projected_seq = ?", [until])
+            with self._recorded:
+                self._projected_seq = until
+                self._behind_since = time.monotonic() if until < self._recorded_seq else None
+                self._recorded.notify_all()
+        return until - after
 
     def settle(self, timeout_s: float) -> bool:
         """True once the derived rows show what was recorded when this was called; False after `timeout_s` seconds.
@@ -188,7 +201,12 @@ class Store:
             self.project()
             return True
         with self._recorded:
-            return self._recorded.wait_for(lambda: self._projected_seq >= target, timeout_s)
+            self._awaited += 1
+            self._recorded.notify_all()
+            try:
+                return self._recorded.wait_for(lambda: self._projected_seq >= target, timeout_s)
+            finally:
+                self._awaited -= 1
 
     def rebuild(self, on_progress: Progress | None = None) -> int:
         """Every derived row is made anew; readers see the old rows until all are there. Returns the spans read."""
@@ -255,21 +273,40 @@ class Store:
         self.database.close()
 
     def _follow(self) -> None:
+        if sys.platform == "linux":  # elsewhere a priority is the whole process's
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PROJECTING_NICENESS)
         while not self._stopping.is_set():
             with self._recorded:
                 self._recorded.wait_for(
                     lambda: self._stopping.is_set() or self._projected_seq < self._recorded_seq, 1.0
                 )
+                is_behind = self._projected_seq < self._recorded_seq
             if self._stopping.is_set():
                 return
+            if not is_behind:
+                continue
             try:
-                self.project()
+                began = time.monotonic()
+                self._project_batch()
                 self._fault = None
+                self._rest(REST_SHARE * (time.monotonic() - began))
             except (duckdb.Error, StoreUnavailable) as fault:
                 # kept spans are safe; the screens say that they are behind, and it is tried again
                 self._fault = str(fault)
                 log.exception("projection failed; trying again in 2 s")
                 self._stopping.wait(2.0)
+
+    def _rest(self, seconds: float) -> None:
+        """Returns after `seconds`, or as soon as somebody waits, a whole batch has come in, or the store closes."""
+        with self._recorded:
+            self._recorded.wait_for(
+                lambda: (
+                    self._awaited > 0
+                    or self._recorded_seq - self._projected_seq >= BATCH_SPANS
+                    or self._stopping.is_set()
+                ),
+                seconds,
+            )
 
     def _bring_up_to_date(self, on_progress: Progress | None) -> None:
         with self.database.reading() as c:
