@@ -28,6 +28,7 @@ ROOMS: tuple[Room, ...] = (
     Room("alerts", "Alerts", ":material/notifications:", "Work"),
     Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight"),
     Room("backtest", "Backtest", ":material/history:", "Insight"),
+    Room("catalogue-backtest", "Catalogue backtest", ":material/difference:", "Insight"),
     Room("dependencies", "Dependencies", ":material/hub:", "Systems"),
     Room("ingest", "Ingest health", ":material/input:", "Systems"),
     Room("order", "Order timeline", ":material/timeline:", None),

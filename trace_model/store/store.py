@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from trace_model.catalogue.failure_rules import Rules, load_rules
 from trace_model.catalogue.schema import Catalogue
-from trace_model.errors import StoreUnavailable
+from trace_model.errors import PermanentError, StoreUnavailable
 from trace_model.spans import SCHEMA, Recorded
 from trace_model.store import actions, catalogue_tables
 from trace_model.store.actions import Action
@@ -58,7 +58,8 @@ class Store:
     """One database with one catalogue. Threads may share it.
 
     `clock` gives now as aware UTC; it stamps `received_at` and nothing else. Opening brings derived rows that belong to
-    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders).
+    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders); where it may not, they
+    are refused with PermanentError.
     """
 
     def __init__(
@@ -71,13 +72,14 @@ class Store:
         threads: int | None = None,
         memory_limit: str | None = None,
         on_progress: Progress | None = None,
+        may_rebuild: bool = True,
     ) -> None:
         self.catalogue = catalogue
         self.clock = clock
         self.database = Database(path, threads=threads, memory_limit=memory_limit)
         self._writer = self.database.cursor()
         self._deriver = self.database.cursor()
-        self._projector = Projector(self._deriver, catalogue, rules or _rules_of(catalogue))
+        self._projector = Projector(self._deriver, catalogue, rules or rules_of(catalogue))
         self._recorded = threading.Condition()
         self._recorded_seq = self._one("select coalesce(max(seq), 0) from spans")
         self._projected_seq = self._one("select projected_seq from projection_state")
@@ -86,7 +88,10 @@ class Store:
         self._awaited = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._bring_up_to_date(on_progress)
+        if may_rebuild:
+            self._bring_up_to_date(on_progress)
+        else:
+            self._refuse_stale()
         with self.database.reading() as c:
             c.execute(sql("reads/macros.sql"))
             c.execute(sql("forecast.sql"))
@@ -249,7 +254,7 @@ class Store:
         Only the parameters that the file uses are bound, so that one filter serves many questions.
         """
         text = sql_text(f"reads/{question}.sql")
-        used = {name: parameters[name] for name in _parameters(text)}
+        used = {name: parameters[name] for name in parameters_of(text)}
         with self.database.reading() as c:
             return c.sql(text, params=used).to_arrow_table()
 
@@ -309,11 +314,24 @@ class Store:
             )
 
     def _bring_up_to_date(self, on_progress: Progress | None) -> None:
-        with self.database.reading() as c:
-            state = c.execute("select catalogue_hash, projection_hash from projection_state").fetchone()
+        state = self._state()
         current = (catalogue_tables.fingerprint(self.catalogue), projection_hash())
         if state != current or self._recorded_seq - self._projected_seq > CATCH_UP_SPANS:
             self.rebuild(on_progress)
+
+    def _refuse_stale(self) -> None:
+        state = self._state()
+        if state != (catalogue_tables.fingerprint(self.catalogue), projection_hash()):
+            self.database.close()
+            other = "another catalogue" if state and state[0] != catalogue_tables.fingerprint(self.catalogue) else None
+            raise PermanentError(
+                f"{self.database.path} was derived by {other or 'another version of Cashtrail'}, and may not be derived again "
+                "here. " + ("Name the catalogue it was derived by." if other else "Run `cashtrail rebuild` first.")
+            )
+
+    def _state(self) -> tuple[Any, ...] | None:
+        with self.database.reading() as c:
+            return c.execute("select catalogue_hash, projection_hash from projection_state").fetchone()
 
     def _one(self, text: str) -> int:
         with self.database.reading() as c:
@@ -327,12 +345,14 @@ def sql_text(name: str) -> str:
 
 
 @cache
-def _parameters(text: str) -> frozenset[str]:
+def parameters_of(text: str) -> frozenset[str]:
+    """The names of the parameters that a statement binds."""
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return frozenset(re.findall(r"\$([a-z_]+)", code))
 
 
-def _rules_of(catalogue: Catalogue) -> Rules:
+def rules_of(catalogue: Catalogue) -> Rules:
+    """The failure rules that the catalogue names, packs and its own."""
     packs = catalogue.failure_rules.packs
     return load_rules(None if packs == "shipped" else [Path(p) for p in packs], catalogue.failure_rules.rules)
 

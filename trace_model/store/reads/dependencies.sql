@@ -33,7 +33,7 @@ open as (
 select s.name as system, s.label, s.kind,
     case
         when l.last_seen_at is null then 'unknown'
-        when r.call_count_10m >= 5 and r.failed_count_10m * 2 >= r.call_count_10m then 'down'
+        when is_down(r.call_count_10m, r.failed_count_10m) then 'down'
         when r.call_count_10m >= 5 and r.failed_count_10m * 10 >= r.call_count_10m then 'degraded'
         when epoch($as_of::timestamptz) - epoch(l.last_seen_at) > s.silent_after_s then 'silent'
         else 'up'

@@ -112,6 +112,19 @@ left join running r on r.lead_key = t.lead_key
 left join failing f on f.lead_key = t.lead_key
 where t.started_at <= as_of;
 
+-- is_down: whether a system is down by its calls of ten minutes: half or more of at least five failed.
+create or replace macro is_down(call_count, failed_count) as call_count >= 5 and failed_count * 2 >= call_count;
+
+-- alert_cause: what an alert is one of: things of one cause at one time are one alert.
+create or replace macro alert_cause(kind, promise, owner_team, class, system, group_id) as concat_ws('|', kind,
+    case kind
+        when 'exception' then group_id
+        when 'outage' then system
+        when 'silent' then owner_team
+        when 'queue_depth' then owner_team
+        else concat_ws('|', promise, owner_team, coalesce(class, '-'))
+    end);
+
 -- latencies: one row per timeline that reached one milestone in the days before `as_of`: from when, until when (null: still waiting) it took to reach
 -- another, and by when it was promised. Cancelled timelines are left out.
 create or replace macro latencies(from_milestone, to_milestone, as_of, days) as table
