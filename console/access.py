@@ -74,6 +74,14 @@ class Access:
     def is_open(self) -> bool:
         return not self._logins
 
+    def secrets(self) -> list[str]:
+        """Every login's name and token, in order: what sessions are signed with."""
+        return [f"{login.name}:{login.token}" for login in self._logins]
+
+    def named(self, name: str) -> Principal | None:
+        """The principal of this name, or None."""
+        return next((Principal(login.name, login.role) for login in self._logins if login.name == name), None)
+
     def principal(self, token: str | None) -> Principal | None:
         """The principal with this token, or None. Compares in constant time."""
         if self.is_open:

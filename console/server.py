@@ -29,6 +29,7 @@ from console.deeds import Deeds
 from console.replay.engine import Engines
 from console.replay.replays import Replays
 from console.settings import Settings, SettingsError
+from console.sign_in import Gate, SignIn
 from trace_model.catalogue import loader
 from trace_model.store import Store
 from trace_model.store.alert_ledger import AlertLedger
@@ -108,7 +109,9 @@ def application(house: House, *, screen: bool = True) -> Starlette:
     if screen:
         app = _streamlit()
         streamlit_lifespan = app.lifespan()
-        routes.append(Mount("/", app))
+        access, sessions = house.resources.access, house.resources.sessions
+        routes += SignIn(access, sessions, secure=house.settings.url.startswith("https:")).routes()
+        routes.append(Mount("/", Gate(app, sessions)))
 
     @asynccontextmanager
     async def lifespan(starlette: Starlette) -> AsyncIterator[None]:
