@@ -179,6 +179,7 @@ class Operation(Part):
     label: str = ""
     replayable: bool = True
     writes: list[str] = []
+    give_up_after_s: int | None = Field(default=None, ge=0, description="as in `retries`, for this operation alone")
     payload_schema: dict[str, Any] | None = Field(default=None, alias="schema")
     locked: list[str] = []
 
@@ -277,6 +278,17 @@ class FailureRules(Part):
     rules: list[FailureRule] = []
 
 
+class Retries(Part):
+    """How the engines say that they will try again by themselves: such an attempt opens no exception yet.
+
+    It opens when an attempt says otherwise (`gave_up`, `dead_lettered`), or `give_up_after_s` after the first failure
+    if nothing has succeeded by then. An attempt without an outcome promises nothing and opens at once.
+    """
+
+    outcomes: list[str] = ["retrying", "retry", "will_retry", "retry_scheduled"]
+    give_up_after_s: int = Field(default=3600, ge=0)
+
+
 class Engine(Part):
     """A sync engine that can be asked to replay; `url` may come from the environment at serve time."""
 
@@ -306,6 +318,7 @@ class Catalogue(Part):
     teams: list[Team]
     owners: list[OwnerRule]
     failure_rules: FailureRules = FailureRules()
+    retries: Retries = Retries()
     engines: list[Engine] = []
     event_table: EventTable = EventTable()
     alerts: AlertRules = AlertRules()
