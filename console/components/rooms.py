@@ -27,6 +27,7 @@ ROOMS: tuple[Room, ...] = (
     Room("replays", "Replays", ":material/replay:", "Work"),
     Room("alerts", "Alerts", ":material/notifications:", "Work"),
     Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight"),
+    Room("completeness", "Completeness", ":material/account_balance:", "Insight"),
     Room("backtest", "Backtest", ":material/history:", "Insight"),
     Room("catalogue-backtest", "Catalogue backtest", ":material/difference:", "Insight"),
     Room("dependencies", "Dependencies", ":material/hub:", "Systems"),
