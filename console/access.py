@@ -16,6 +16,7 @@ class Right(StrEnum):
     TRIAGE = "triage"
     REPLAY = "replay"
     APPROVE = "approve"
+    EDIT_SENSITIVE = "edit_sensitive"
     ADMINISTER = "administer"
 
 
@@ -23,7 +24,7 @@ ROLES: dict[str, frozenset[Right]] = {
     "viewer": frozenset({Right.READ}),
     "analyst": frozenset({Right.READ, Right.TRIAGE}),
     "operator": frozenset({Right.READ, Right.READ_PAYLOADS, Right.TRIAGE, Right.REPLAY}),
-    "approver": frozenset({Right.READ, Right.READ_PAYLOADS, Right.TRIAGE, Right.REPLAY, Right.APPROVE}),
+    "approver": frozenset(set(Right) - {Right.ADMINISTER}),
     "admin": frozenset(Right),
 }
 """What each role may do. A person has one role."""

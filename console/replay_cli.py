@@ -75,6 +75,7 @@ def plan(
     patch: Annotated[str | None, typer.Option(help="A JSON merge patch, or @FILE with one.")] = None,
     from_step: Annotated[str | None, typer.Option(help="The operation to start from, if not the failed one.")] = None,
     data_fixed: Annotated[bool, typer.Option("--data-fixed", help="The data behind it has been put right.")] = False,
+    replaces: Annotated[str | None, typer.Option(help="The plan that this one is an edit of; it is cancelled.")] = None,
     as_json: Json = False,
     url: Url = HERE,
     token: Token = None,
@@ -83,7 +84,7 @@ def plan(
     ids = [*(exception_ids or []), *(_lines(file) if file else [])]
     body = {
         "exception_ids": ids or None, "group_id": group, "reason": reason, "patch": _patch(patch), "from_step": from_step,
-        "data_fixed": data_fixed,
+        "data_fixed": data_fixed, "replaces": replaces,
     }  # fmt: skip
     found = Server(url, token).post("/replay-plans", body)
     if as_json:

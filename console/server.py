@@ -141,7 +141,8 @@ def serve(settings: Settings, *, screen: bool = True, on_progress: Progress | No
 
 def _replays(store: Store, settings: Settings) -> Replays:
     urls = dict(text.partition("=")[::2] for text in settings.engine_urls)
-    return Replays(store, Ledger(store.database, store.clock), Engines.of(store.catalogue, urls), store.clock)
+    engines, limits = Engines.of(store.catalogue, urls), store.catalogue.replays
+    return Replays(store, Ledger(store.database, store.clock), engines, store.clock, limits)
 
 
 def _streamlit() -> Any:

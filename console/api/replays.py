@@ -19,7 +19,7 @@ router = APIRouter(tags=["replays"])
 
 
 class PlanRequest(BaseModel):
-    """What to replay: exceptions by id, or a whole group; dry run until executed."""
+    """What to replay: exceptions by id, or a whole group; dry run until executed. `replaces` is the plan that this one edits."""
 
     model_config = ConfigDict(extra="forbid")
     exception_ids: list[str] | None = Field(default=None, max_length=10_000)
@@ -28,6 +28,7 @@ class PlanRequest(BaseModel):
     patch: dict[str, Any] | None = None
     from_step: str | None = None
     data_fixed: bool = False
+    replaces: str | None = None
 
 
 class PlanDeed(BaseModel):

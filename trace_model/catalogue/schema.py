@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.calendar_schema import Calendar
 from trace_model.catalogue.failure_rules import FailureRule
+from trace_model.replay_limits import ReplayLimits
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 SystemName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -169,7 +170,8 @@ class Relation(Part):
 class Operation(Part):
     """What the integration does to one object; `milestone` is what its success means.
 
-    `schema` is the JSON Schema of its payload and `locked` the dotted paths that a replay's patch may not touch.
+    `schema` is the JSON Schema of its payload, `locked` the dotted paths that a replay's patch may not touch, `sensitive`
+    those that only some roles may change or read in a plan (with the names in `replays.sensitive_fields`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -182,6 +184,7 @@ class Operation(Part):
     give_up_after_s: int | None = Field(default=None, ge=0, description="as in `retries`, for this operation alone")
     payload_schema: dict[str, Any] | None = Field(default=None, alias="schema")
     locked: list[str] = []
+    sensitive: list[str] = []
 
 
 class Condition(Part):
@@ -322,6 +325,7 @@ class Catalogue(Part):
     engines: list[Engine] = []
     event_table: EventTable = EventTable()
     alerts: AlertRules = AlertRules()
+    replays: ReplayLimits = ReplayLimits()
 
     @model_validator(mode="after")
     def _roles_are_known(self) -> Catalogue:
