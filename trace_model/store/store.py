@@ -40,9 +40,10 @@ CATCH_UP_SPANS = 400_000
 """Further behind than this, deriving everything again is cheaper than batch by batch."""
 PROJECTING_NICENESS = 5
 """How far the projecting thread stands back for threads that answer people (`nice`, Linux)."""
-REST_SHARE = 0.5
-"""After a batch the projecting thread rests for this share of the time it took, unless somebody waits for it or it is a whole
-batch behind: so people who look at screens have the processor first, and spans that arrive meanwhile share a batch's fixed cost."""
+REST_SHARE, REST_LEAST_S = 0.5, 0.25
+"""After a batch the projecting thread rests for this share of the time it took, and at least so long, unless somebody waits for it
+or it is a whole batch behind: so people who look at screens have the processor first, and spans that arrive meanwhile share a
+batch's fixed cost."""
 
 
 @dataclass(frozen=True)
@@ -294,7 +295,7 @@ class Store:
                 began = time.monotonic()
                 self._project_batch()
                 self._fault = None
-                self._rest(REST_SHARE * (time.monotonic() - began))
+                self._rest(max(REST_LEAST_S, REST_SHARE * (time.monotonic() - began)))
             except (duckdb.Error, StoreUnavailable) as fault:
                 # kept spans are safe; the screens say that they are behind, and it is tried again
                 self._fault = str(fault)
