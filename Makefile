@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint bench shots clean
+.PHONY: demo test test-engines lint bench shots clean
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Cashtrail needs Python 3.11 or newer; found " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11")'
@@ -22,6 +22,12 @@ test: $(READY)
 	@$(BIN)/python -m pytest -m "not slow and not browser"
 	@$(BIN)/python -m pytest -m "slow and not browser"
 	@$(BIN)/python -m pytest -m browser
+
+# every test against a real engine; those that are not installed are, where that can be done
+test-engines: $(READY)
+	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server || apt-get install -y -qq --no-install-recommends rabbitmq-server || true
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends postgresql || true
+	@$(BIN)/python -m pytest -m engines tests/console/replay/engines
 
 lint: $(READY)
 	@$(BIN)/ruff check .

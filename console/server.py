@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,9 @@ from console.alerts.worker import AlertWorker
 from console.api import app as api
 from console.deeds import Deeds
 from console.replay.engine import Engines
+from console.replay.facts import said_on_span
 from console.replay.replays import Replays
 from console.settings import Settings, SettingsError
-from console.sign_in import Gate, SignIn
 from trace_model.catalogue import loader
 from trace_model.store import Store
 from trace_model.store.alert_ledger import AlertLedger
@@ -109,9 +110,7 @@ def application(house: House, *, screen: bool = True) -> Starlette:
     if screen:
         app = _streamlit()
         streamlit_lifespan = app.lifespan()
-        access, sessions = house.resources.access, house.resources.sessions
-        routes += SignIn(access, sessions, secure=house.settings.url.startswith("https:")).routes()
-        routes.append(Mount("/", Gate(app, sessions)))
+        routes.append(Mount("/", app))
 
     @asynccontextmanager
     async def lifespan(starlette: Starlette) -> AsyncIterator[None]:
@@ -141,8 +140,8 @@ def serve(settings: Settings, *, screen: bool = True, on_progress: Progress | No
 
 def _replays(store: Store, settings: Settings) -> Replays:
     urls = dict(text.partition("=")[::2] for text in settings.engine_urls)
-    engines, limits = Engines.of(store.catalogue, urls), store.catalogue.replays
-    return Replays(store, Ledger(store.database, store.clock), engines, store.clock, limits)
+    engines = Engines.of(store.catalogue, urls, partial(said_on_span, store))
+    return Replays(store, Ledger(store.database, store.clock), engines, store.clock)
 
 
 def _streamlit() -> Any:

@@ -1,12 +1,13 @@
 """What a sync engine must be able to do to be asked for a replay: the small protocol, its answers, and the known engines.
 
-An adapter is one file that turns these calls into an engine's own HTTP. It never raises for what the network or the engine
+An adapter is one file that turns these calls into an engine's own language. It never raises for what the network or the engine
 does: every way a call can end is an answer below, so that the dispatcher decides by type and nothing is sent on a guess.
+What an engine knows the failed thing by (a workflow, an execution, a message) is what its spans say: `SpanAttributes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,9 @@ from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import PermanentError
 
 DependencyState = Literal["up", "down", "degraded", "unknown"]
+
+SpanAttributes = Callable[[str, str], Mapping[str, str]]
+"""Of a trace and span id (hex): the attributes of that span and, where it lacks one, of its nearest parent that has it."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,9 @@ class Engine(Protocol):
         """Asks for the replay, once."""
         ...
 
-    def state(self, replay_id: str, run_id: str | None) -> RunState: ...
+    def state(self, request: ReplayRequest, run_id: str | None) -> RunState:
+        """What became of `request`; `run_id` is what `submit` answered with, None if its answer was never heard."""
+        ...
 
     def probe(self, operation: str, object_type: str, object_id: str) -> Probe: ...
 
@@ -141,11 +147,14 @@ class Engines:
         self._all = [(engine, frozenset(systems)) for engine, systems in engines]
 
     @classmethod
-    def of(cls, catalogue: Catalogue, urls: Mapping[str, str]) -> Engines:
+    def of(
+        cls, catalogue: Catalogue, urls: Mapping[str, str], span_attributes: SpanAttributes = lambda trace, span: {}
+    ) -> Engines:
         """The catalogue's engines that have an address; `urls` (name to address) wins over the catalogue's.
 
-        An address says by its scheme what speaks there (`makers.py`).
-        Raises PermanentError for an address of an engine that the catalogue does not name, or a scheme nobody speaks.
+        The engine's `kind` says what speaks there (`makers.py`).
+        Raises PermanentError for an address of an engine that the catalogue does not name, a scheme that its kind does not
+        speak, a secret whose variable is not set, or an extra that is not installed.
         """
         from console.replay.makers import make
 
@@ -157,7 +166,7 @@ class Engines:
                     f"Known: {', '.join(known) or 'none'}"
                 )
         addressed = [(e, urls.get(e.name) or e.url) for e in catalogue.engines]
-        return cls((make(e.name, url), e.systems) for e, url in addressed if url)
+        return cls([(make(e, url, span_attributes), e.systems) for e, url in addressed if url])
 
     def by_name(self, name: str | None) -> Engine | None:
         return next((engine for engine, _ in self._all if engine.name == name), None)

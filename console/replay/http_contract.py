@@ -54,8 +54,8 @@ class HttpContract:
             return Uncertain(f"{self.name} gave no answer ({type(fault).__name__})")
         return answer_of(response, self.name)
 
-    def state(self, replay_id: str, run_id: str | None) -> RunState:
-        body, why = self._ask(f"/replays/{quote(replay_id, safe='')}")
+    def state(self, request: ReplayRequest, run_id: str | None) -> RunState:
+        body, why = self._ask(f"/replays/{quote(request.replay_id, safe='')}")
         if body is None:
             return RunState("unknown", why, is_answer=False)
         state, detail = body.get("state"), str(body.get("detail") or "")[:DETAIL_MOST]

@@ -1,15 +1,56 @@
-"""Which adapter speaks at an address: the one table from schemes to adapters."""
+"""Which adapter speaks at an address: the one table from kinds of engine to adapters.
+
+An adapter's library is an extra of the package and imported only where the catalogue has such an engine.
+"""
 
 from __future__ import annotations
 
-from console.replay.engine import Engine
+import os
+from collections.abc import Callable, Mapping
+
+from console.replay.credentials import Secrets
+from console.replay.engine import Engine, SpanAttributes
 from console.replay.http_contract import HttpContract
+from trace_model.catalogue import engine_schema
 from trace_model.errors import PermanentError
 
+Maker = Callable[[engine_schema.Engine, str, Secrets, SpanAttributes], Engine]
 
-def make(name: str, url: str) -> Engine:
-    """The engine at `url`. Raises PermanentError naming the schemes there are."""
-    scheme = url.partition("://")[0]
-    if scheme in ("http", "https"):
-        return HttpContract(name, url)
-    raise PermanentError(f"engine '{name}' has the address '{url}'. Known schemes: http, https")
+
+def make(
+    entry: engine_schema.Engine,
+    url: str,
+    span_attributes: SpanAttributes,
+    environment: Mapping[str, str] = os.environ,
+) -> Engine:
+    """The engine at `url`. Raises PermanentError naming what its kind speaks, the variable or the extra that is missing."""
+    try:
+        engine_schema.check_address(entry.name, entry.kind, url)
+    except ValueError as fault:
+        raise PermanentError(str(fault)) from None
+    try:
+        return _MAKERS[entry.kind](entry, url, Secrets.of(entry, environment), span_attributes)
+    except ModuleNotFoundError as fault:
+        raise PermanentError(
+            f"engine '{entry.name}' is of kind '{entry.kind}', which needs the package '{fault.name}'. "
+            f"Install it with: pip install 'cashtrail[{entry.kind}]'"
+        ) from None
+
+
+def _contract(entry: engine_schema.Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> Engine:
+    return HttpContract(entry.name, url)
+
+
+def _dbos(entry: engine_schema.Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> Engine:
+    from console.replay.dbos_transact import DbosTransact
+
+    return DbosTransact(entry, url, secrets, span_attributes)
+
+
+def _rabbitmq(entry: engine_schema.Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> Engine:
+    from console.replay.rabbitmq import DeadLetters
+
+    return DeadLetters(entry, url, secrets, span_attributes)
+
+
+_MAKERS: dict[engine_schema.EngineKind, Maker] = {"contract": _contract, "dbos": _dbos, "rabbitmq": _rabbitmq}

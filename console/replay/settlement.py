@@ -89,11 +89,11 @@ class Settlement:
         ):
             return
         if verdict is not None and verdict[0] == "no_evidence":
-            verdict = self._of_silence(heard, verdict[1])
+            verdict = self._of_silence(plan_id, heard, verdict[1])
         if verdict is not None and self._ledger.advance(plan_id, item.item_no, *verdict):
             self._dispatcher.changed.set()
 
-    def _of_silence(self, item: PlanItem, detail: str) -> tuple[Outcome, str] | None:
+    def _of_silence(self, plan_id: str, item: PlanItem, detail: str) -> tuple[Outcome, str] | None:
         """None while the engine says that it still works."""
         engine = self._engines.by_name(item.engine)
         if (
@@ -102,7 +102,7 @@ class Settlement:
             return "no_evidence", detail
         if not self._is_due(item):
             return None
-        said = engine.state(item.replay_id, item.run_id)
+        said = engine.state(request_of(self._ledger.plan(plan_id), item), item.run_id)
         silent_s = (self._clock() - item.sent_at).total_seconds()
         if said.state in ("accepted", "running") and silent_s < RUNNING_FACTOR * self._limits.evidence_timeout_s:
             return None
@@ -115,7 +115,7 @@ class Settlement:
             return False
         if not self._is_due(item):
             return True
-        said = engine.state(item.replay_id, item.run_id)
+        said = engine.state(request_of(self._ledger.plan(plan_id), item), item.run_id)
         if said.state != "unknown":
             told = f"{engine.name} has it: {said.state} {said.detail}".rstrip()
             return self._ledger.advance(plan_id, item.item_no, "accepted", told)

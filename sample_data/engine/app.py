@@ -191,8 +191,7 @@ class ReplayDesk:
         parked = self._find_parked(operation.name, ref)
         if parked is not None:
             state, evidence, _ = await self._probe(parked.step)
-            # a replay of what is there sends nothing and leads the parked flow on
-            return JSONResponse({"state": state, "evidence": evidence, "reconciles": state == "present"})
+            return JSONResponse({"state": state, "evidence": evidence})
         if (done := self._runner.done.get((operation.name, ref))) is not None:
             state, evidence, _ = await self._probe(done[1])
             return JSONResponse({"state": state, "evidence": evidence})

@@ -19,7 +19,6 @@ from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import CatalogueError
 
 DEFAULT = "quote_to_cash.yaml"
-NODES_MOST = 500_000
 
 
 def load(path: Path | str | None = None) -> Catalogue:
@@ -28,14 +27,7 @@ def load(path: Path | str | None = None) -> Catalogue:
     A bare file name that does not exist beside the caller is looked for among the shipped catalogues.
     Raises CatalogueError with every problem found, as `file, line N: what`; retrying does not help.
     """
-    return read(*text_of(path))
-
-
-def read(name: str, text: str) -> Catalogue:
-    """The checked catalogue that `text` says; `name` is what its problems are told under.
-
-    Raises CatalogueError as `load`.
-    """
+    name, text = _read(path)
     try:
         document = YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as fault:
@@ -44,11 +36,7 @@ def read(name: str, text: str) -> Catalogue:
     if not isinstance(document, CommentedMap):
         raise CatalogueError([f"{name}, line 1: a catalogue is a mapping; found {type(document).__name__}"])
     try:
-        catalogue = Catalogue.model_validate(_plain(document, [NODES_MOST]))
-    except _TooLarge:
-        raise CatalogueError(
-            [f"{name}, line 1: more than {NODES_MOST:,} values once its aliases are written out; write less by alias"]
-        ) from None
+        catalogue = Catalogue.model_validate(_plain(document))
     except ValidationError as fault:
         raise CatalogueError([_schema_problem(name, document, error) for error in fault.errors()]) from None
     problems = [f"{name}, line {_line(document, where)}: {what}" for where, what in _cross_references(catalogue)]
@@ -62,8 +50,7 @@ def json_schema() -> str:
     return json.dumps(Catalogue.model_json_schema(by_alias=True), indent=1, sort_keys=True) + "\n"
 
 
-def text_of(path: Path | str | None) -> tuple[str, str]:
-    """The name and the text of the catalogue at `path`, found as `load` finds it, unchecked. Raises CatalogueError."""
+def _read(path: Path | str | None) -> tuple[str, str]:
     shipped = files("trace_model.catalogue") / str(path or DEFAULT)
     if path is None or (not Path(path).exists() and Path(path).name == str(path) and shipped.is_file()):
         return shipped.name, shipped.read_text("utf-8")
@@ -75,19 +62,11 @@ def text_of(path: Path | str | None) -> tuple[str, str]:
         raise CatalogueError([f"{path}: cannot be read: {fault.strerror}"]) from None
 
 
-class _TooLarge(Exception):
-    """More values than a catalogue can have."""
-
-
-def _plain(node: Any, left: list[int]) -> Any:
-    """`node` as plain values; aliases are written out, so that `left`, how many more values there may be, ends a bomb of them."""
-    left[0] -= 1
-    if left[0] < 0:
-        raise _TooLarge
+def _plain(node: Any) -> Any:
     if isinstance(node, CommentedMap):
-        return {str(key): _plain(value, left) for key, value in node.items()}
+        return {str(key): _plain(value) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
-        return [_plain(value, left) for value in node]
+        return [_plain(value) for value in node]
     return node
 
 
@@ -124,11 +103,12 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         "calendar": [k.name for k in c.calendars],
         "promise": [p.name for p in c.promises],
         "team": [t.name for t in c.teams],
+        "engine": [e.name for e in c.engines],
     }
     sections = dict(
         zip(
             declared,
-            ("systems", "object_types", "operations", "milestones", "calendars", "promises", "teams"),
+            ("systems", "object_types", "operations", "milestones", "calendars", "promises", "teams", "engines"),
             strict=True,
         )
     )
@@ -176,6 +156,9 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         yield from known("milestone", p.stop, ("promises", i, "stop"), user)
         yield from known("calendar", p.calendar, ("promises", i, "calendar"), user)
         yield from known("team", p.owner_team, ("promises", i, "owner_team"), user)
+    for i, e in enumerate(c.engines):
+        for j, system in enumerate(e.systems):
+            yield from known("system", system, ("engines", i, "systems", j), f"engine '{e.name}'")
     for i, rule in enumerate(c.owners):
         yield from known("team", rule.team, ("owners", i, "team"), "owners")
     for column, type_name in c.event_table.objects.items():
