@@ -99,11 +99,11 @@ def running(database: Path, *, headless: bool = False, environment: dict[str, st
 
 
 @contextmanager
-def server(*, headless: bool = False) -> Iterator[Served]:
+def server(*, headless: bool = False, environment: dict[str, str] | None = None) -> Iterator[Served]:
     """A server on an empty database; both are gone afterwards."""
     directory = Path(tempfile.mkdtemp(prefix="cashtrail-bench-"))
     try:
-        with running(directory / "bench.duckdb", headless=headless) as served:
+        with running(directory / "bench.duckdb", headless=headless, environment=environment) as served:
             yield served
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from collectors.batch import INT64_MAX
@@ -101,6 +102,9 @@ class EventLog(Protocol):
 FINDINGS: dict[str, tuple[str, str]] = {
     "event_without_time": ("event without a time", "left out: nothing says when it happened"),
     "unreadable_time": ("time that cannot be read", "events with one are left out"),
+    "time_in_other_form": ("time that is not ISO 8601", "read as it is commonly meant"),
+    "table_missing": ("table or column that OCEL 2.0 asks for and that is not there", "read from what is there"),
+    "text_is_not_utf8": ("document whose text is not UTF-8", "read with a sign in place of each letter that is not"),
     "event_twice": ("event that is there twice", "kept once"),
     "event_id_reused": ("event id of two different events", "both are kept"),
     "object_twice": ("object that is there twice", "its values are taken together"),
@@ -109,10 +113,15 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "object_object_twice": ("object-object row that is there twice", "kept once"),
     "event_names_missing_object": ("event-object row to an object that the log does not hold", "kept, ties nothing"),
     "event_row_missing": ("row that names an event the log does not hold", "left out"),
+    "event_row_unlisted": ("event that only the table of its type holds", "kept"),
     "relation_to_missing_object": ("object-object row to an object that the log does not hold", "kept, ties nothing"),
-    "object_row_missing": ("row of attributes whose object the log does not hold", "left out"),
+    "object_row_unlisted": ("object that only the table of its type holds", "kept"),
     "unknown_object_type": ("object of a type that is not in the catalogue", "kept, in no timeline"),
     "unknown_event_type": ("event of a type that is not in the catalogue", "kept, reaches no milestone"),
+    "unknown_cancellation": (
+        "event that takes something back, by its name, of a type that is not in the catalogue",
+        "kept, takes nothing back: declare a milestone with 'cancels' or 'undoes'",
+    ),
     "undeclared_relation": ("object-object row of a relation that is not in the catalogue", "kept, ties nothing"),
     "outer_spaces": ("name or id with spaces around it", "read without them"),
     "folded_name": ("type name that is the catalogue's in other letters", "read as the catalogue's"),
@@ -164,6 +173,11 @@ class LogReport:
         elif len(finding.examples) < 10 * EXAMPLES_TOLD:
             finding.examples[example] = count
 
+    def found_once(self, kind: str, example: str) -> None:
+        """As `found`, for what is met again in each pass over a log and is one thing."""
+        if kind not in self.findings or example not in self.findings[kind].examples:
+            self.found(kind, example)
+
     def lines(self) -> list[str]:
         """The report for a reader: one line of counts, then one line a finding, in the order of `FINDINGS`."""
         told = [
@@ -176,6 +190,11 @@ class LogReport:
 _NO_NAME = re.compile(r"[\W_]+")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _BROWSER_TIME = re.compile(r"^\w{3} (\w{3} \d{2} \d{4} \d{2}:\d{2}:\d{2}) GMT([+-]\d{4})")
+_UNIX_TIME = re.compile(r"^\d{9,10}(\d{3}|\d{6}|\d{9})?(\.\d+)?$")
+_DATE_WITH_SLASHES = re.compile(r"^(\d{4})/(\d{2})/(\d{2})")
+_DATE_WITH_DOTS = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_TIME_THEN_ZONE = re.compile(r"^(.*\d)\s+(?:(?:UTC|GMT)?([+-]\d{2}:?\d{2})|(?:UTC|GMT|Z))$", re.IGNORECASE)
+_TAKES_BACK = re.compile(r"cancel|void|revok|revers|withdr|storn|abort|annul|undo|refus", re.IGNORECASE)
 
 
 def folded(name: str) -> str:
@@ -187,10 +206,19 @@ def folded(name: str) -> str:
     return _NO_NAME.sub("_", name.strip().casefold()).strip("_")
 
 
+def takes_back(event_type: str) -> bool:
+    """Whether an event type sounds like taking something back. A sign for a person, never a decision.
+
+    >>> takes_back("Cancel Order "), takes_back("void_invoice"), takes_back("pay order")
+    (True, True, False)
+    """
+    return _TAKES_BACK.search(event_type) is not None
+
+
 def instant(text: str) -> tuple[int, bool] | None:
     """Unix nanoseconds of a time as logs write them, and whether it named its zone; None where it cannot be read.
 
-    ISO 8601 with `T` or a space, and the long form of browsers. Finer than a microsecond is cut off.
+    ISO 8601 with `T` or a space, and what `plain_time` can put so. Finer than a microsecond is cut off.
 
     >>> instant("2023-04-03 12:08:18"), instant("2023-04-03T14:08:18.5+02:00"), instant("soon")
     ((1680523698000000000, False), (1680523698500000000, True), None)
@@ -199,18 +227,55 @@ def instant(text: str) -> tuple[int, bool] | None:
     try:
         read = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
     except ValueError:
-        if not (found := _BROWSER_TIME.match(text)):
+        if (other := plain_time(text)) is None:
             return None
-        try:
-            read = datetime.strptime(f"{found[1]} {found[2]}", "%b %d %Y %H:%M:%S %z")
-        except ValueError:
-            return None
+        read = other
+    else:
+        if text.isdigit() and len(text) > 8:  # 1680523698 is a count of seconds, not the year 1680
+            read = plain_time(text) or read
     zoned = read.tzinfo is not None
     try:
         ns = ((read if zoned else read.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1) * 1000
     except OverflowError:
         return None
     return (ns, zoned) if -INT64_MAX <= ns <= INT64_MAX else None
+
+
+def plain_time(text: str) -> datetime | None:
+    """A time in one of the forms that are not ISO 8601 and mean one thing only; None for any other.
+
+    Unix time in s, ms, us or ns; a year first with slashes; day, month, year with dots; a zone after a space; mail and
+    browser forms. `03/04/2023` is none: it is the third of April here and the fourth of March there.
+
+    >>> [str(plain_time(t)) for t in ("1680523698000", "3.4.2023 12:08", "2023/04/03 12:08:18", "2023-04-03 12:08:18 UTC")]
+    ['2023-04-03 12:08:18+00:00', '2023-04-03 12:08:00', '2023-04-03 12:08:18', '2023-04-03 12:08:18+00:00']
+    >>> plain_time("03/04/2023 12:08") is None
+    True
+    """
+    if found := _UNIX_TIME.match(text):
+        digits, _, fraction = text.partition(".")
+        per_second = 10 ** len(found[1] or "")
+        microseconds = int(digits) * 10**6 // per_second + int(float(f"0.{fraction or 0}") * 10**6 / per_second)
+        try:
+            return EPOCH + timedelta(microseconds=microseconds)
+        except OverflowError:
+            return None
+    if found := _BROWSER_TIME.match(text):
+        return _strictly(lambda: datetime.strptime(f"{found[1]} {found[2]}", "%b %d %Y %H:%M:%S %z"))
+    plain = _DATE_WITH_SLASHES.sub(r"\1-\2-\3", text)
+    plain = _DATE_WITH_DOTS.sub(lambda date: f"{date[3]}-{int(date[2]):02}-{int(date[1]):02}", plain)
+    if zone := _TIME_THEN_ZONE.match(plain):
+        plain = zone[1] + (zone[2] or "+00:00")
+    if text[:3].isalpha():
+        return _strictly(lambda: parsedate_to_datetime(text))
+    return _strictly(lambda: datetime.fromisoformat(_FRACTION.sub(r"\1", plain))) if plain != text else None
+
+
+def _strictly(read: Callable[[], datetime]) -> datetime | None:
+    try:
+        return read()
+    except (ValueError, TypeError, IndexError):
+        return None
 
 
 def iso(unix_ns: int) -> str:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from collectors.event_log import EventLog, folded, instant
+from collectors.event_log import EventLog, folded, instant, takes_back
 
 FEW = 20
 """A type with this many times fewer objects than the leading one is taken for master data: customers, products."""
@@ -98,12 +98,15 @@ def suggest(log: EventLog) -> str:
     ]
     lines.append("milestones:                 # put them in order; add final: true to what completes a timeline")
     taken: set[str] = set()
+    milestones = {event_type: _unused(_name(event_type), taken) for event_type in subjects}
     for event_type, subject in subjects.items():
-        name = _unused(_name(event_type), taken)
+        name = milestones[event_type]
         share = len(census.reached[event_type, subject]) / max(census.objects[subject], 1)
         seen = "" if share >= 0.5 else ", expected: when_seen"
-        if subject == lead and "cancel" in event_type.casefold():
-            seen = ", expected: when_seen, cancels: true"
+        if takes_back(event_type):
+            undone = _taken_back(event_type, subject, subjects, milestones)
+            ends = ", cancels: true" if subject == lead and undone is None else ""
+            seen = ", expected: when_seen" + (f", undoes: {undone}" if undone else ends)
         lines.append(
             f"  - {{name: {name}, label: {_quoted(event_type.strip().capitalize())}, object: {names[subject]}, "
             f"operations: [{_quoted(event_type.strip())}]{seen}, owner_team: operations, system: log}}"
@@ -168,6 +171,26 @@ def _subject(census: Census, event_type: str, order: Mapping[str, int], lead: st
     named = census.named_by[event_type]
     known = [type_name for type_name in named if type_name in order] or list(named)
     return max(known, key=lambda t: (named[t], order.get(t, -1), t), default=lead)
+
+
+def _taken_back(
+    event_type: str, subject: str, subjects: Mapping[str, str], milestones: Mapping[str, str]
+) -> str | None:
+    """The milestone that an event type takes back: the one on the same type of object that shares most of its other words."""
+    own = set(folded(subject).removesuffix("s").split("_"))
+    words = set(folded(event_type).split("_")) - own
+    shared = {
+        milestones[other]: sum(_same_stem(word, its) for word in words for its in set(folded(other).split("_")) - own)
+        for other, its_subject in subjects.items()
+        if its_subject == subject and not takes_back(other)
+    }
+    return max(shared, key=lambda name: (shared[name], name)) if any(shared.values()) else None
+
+
+def _same_stem(one: str, other: str) -> bool:
+    """Whether one word begins with the other, of three letters or more: `pay`, `payment`."""
+    short, long = sorted((one, other), key=len)
+    return len(short) >= 3 and long.startswith(short)
 
 
 def _name(text: str) -> str:

@@ -28,7 +28,8 @@ from collectors.ocel_xml import XmlLog
 from collectors.xes import XesLog
 from trace_model.catalogue.schema import Catalogue
 
-_OCEL_JSON = re.compile(rb'^\s*\{\s*"(eventTypes|objectTypes|events|objects|ocel:[a-z-]+)"\s*:')
+_OCEL_JSON_FIRST = re.compile(rb'\{\s*"(events|objects|ocel:[a-z-]+)"\s*:')
+_OCEL_JSON = re.compile(rb'"(eventTypes|objectTypes)"\s*:')
 _XES = re.compile(rb"<(trace|extension|classifier|global)[\s>]|xes\.(version|features)|xes-standard")
 _OCEL_XML = re.compile(rb"<([a-z]+:)?(object-types|event-types|objects|events)[\s/>]")
 
@@ -127,7 +128,11 @@ def log_name(path: Path) -> str:
 
 
 def _is_ocel_json(source: Source) -> bool:
-    return _OCEL_JSON.match(source.head.removeprefix(b"\xef\xbb\xbf")) is not None
+    """A log says its types, whatever a writer puts before them; one without may begin with its events or objects."""
+    head = source.head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not head.startswith(b"{") or b'"resourceSpans"' in head or b'"resourceLogs"' in head:
+        return False
+    return _OCEL_JSON_FIRST.match(head) is not None or _OCEL_JSON.search(head) is not None
 
 
 def _is_xml(source: Source, sign: re.Pattern[bytes]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -30,10 +31,9 @@ class JsonLog:
             raise MalformedRequest(
                 f"one JSON document of more than {limit} bytes; write the log as SQLite or XML, which are read in pieces"
             )
-        try:
-            document = orjson.loads(whole)
-        except orjson.JSONDecodeError as error:
-            raise MalformedRequest(f"line {error.lineno}: not JSON: {error}") from None
+        document = _document(whole.removeprefix(b"\xef\xbb\xbf"), report)
+        if not isinstance(document, dict):
+            raise MalformedRequest(f"OCEL 2.0 JSON is one object; found {type(document).__name__}")
         if any(key.startswith("ocel:") for key in document):
             raise MalformedRequest("OCEL 1.0, which has no relations between objects; convert it to OCEL 2.0 first")
         self.name = report.name
@@ -61,7 +61,7 @@ class JsonLog:
         """Every member of `events`; one that is no event is reported."""
         for index, raw in enumerate(self._events):
             self._read += 1
-            if not isinstance(raw, dict) or "id" not in raw:
+            if not isinstance(raw, dict) or raw.get("id") is None:
                 self.report.found("row_is_malformed", f"events[{index}] is no object with an id")
                 continue
             own_type = _name(raw.get("type"))
@@ -79,7 +79,7 @@ class JsonLog:
     def objects(self) -> Iterator[LogObject]:
         """Every member of `objects` that has an id."""
         for raw in self._objects:
-            if not isinstance(raw, dict) or "id" not in raw:
+            if not isinstance(raw, dict) or raw.get("id") is None:
                 continue
             own_type = _name(raw.get("type"))
             declared = self._types_of_objects.get(own_type, {})
@@ -94,7 +94,7 @@ class JsonLog:
         """The `relationships` of every object."""
         for index, raw in enumerate(self._objects):
             self._read += 1
-            if not isinstance(raw, dict) or "id" not in raw:
+            if not isinstance(raw, dict) or raw.get("id") is None:
                 self.report.found("row_is_malformed", f"objects[{index}] is no object with an id")
                 continue
             for target, qualifier in _related(raw):
@@ -105,8 +105,25 @@ class JsonLog:
         return min(self._read / max(len(self._events) + len(self._objects), 1), 1.0)
 
 
-def _members(document: Any, name: str) -> list[Any]:
-    found = document.get(name, []) if isinstance(document, dict) else None
+def _document(whole: bytes, report: LogReport) -> Any:
+    """What the text says. Writers in Python put NaN where a value is missing, which JSON has no word for."""
+    try:
+        return orjson.loads(whole)
+    except orjson.JSONDecodeError as error:
+        try:
+            text = whole.decode("utf-8")
+        except UnicodeDecodeError as odd:
+            text = whole.decode("utf-8", "replace")
+            report.found("text_is_not_utf8", f"byte {odd.start:,}: {whole[odd.start : odd.start + 1]!r}")
+        try:
+            return json.loads(text, parse_constant=lambda _: None)
+        except json.JSONDecodeError:
+            raise MalformedRequest(f"line {error.lineno}: not JSON: {error}") from None
+
+
+def _members(document: dict[str, Any], name: str) -> list[Any]:
+    if (found := document.get(name)) is None:
+        return []
     if not isinstance(found, list):
         raise MalformedRequest(f"OCEL 2.0 JSON has an array '{name}'; found {type(found).__name__}")
     return found

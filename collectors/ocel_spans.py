@@ -13,7 +13,8 @@ of the catalogue, adds only what is new. The whole layout stands in docs/object-
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -32,6 +33,7 @@ from collectors.event_log import (
     TypeDeclaration,
     instant,
     iso,
+    takes_back,
 )
 from collectors.log_names import LogNames
 from trace_model.catalogue.schema import Catalogue, ObjectType
@@ -40,6 +42,7 @@ SCOPE = "cashtrail.ocel"
 """The instrumentation scope of every span that stands for a piece of a log."""
 BATCH_SPANS = 5_000
 INTERNAL = 1
+_ISO_DATE = re.compile(r"\s*[+-]?\d{4}-?\d{2}-?\d{2}(\D|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class LogSpans:
         self._types: dict[str, str] = {}
         self._first: dict[str, tuple[int, str, Place]] = {}
         self._seen: dict[int, int] = {}
-        self._quantities: Counter[str] = Counter()
+        self._parts: dict[str, set[str]] = defaultdict(set)
+        self._together: dict[str, set[str]] = defaultdict(set)
         self._begins_ns: int | None = None
 
     def __iter__(self) -> Iterator[tuple[str, Decoded]]:
@@ -88,17 +92,17 @@ class LogSpans:
         return full.decoded(0)
 
     def _index_objects(self) -> None:
+        """`_types` holds each object's type by its id without the spaces around it, by which it is known from here on."""
         for key, type_name in self._log.object_types():
             self._report.object_count += 1
-            if key not in self._types:
-                self._types[key] = type_name
-            elif self._types[key].strip() == type_name.strip():
-                self._report.found("object_twice", key)
-            else:
-                self._report.found("object_of_two_types", f"{key}: {self._types[key]} and {type_name}")
-        for key in self._types:
-            if key != key.strip():
+            if key != (own := key.strip()):
                 self._report.found("outer_spaces", f"object {key!r}")
+            if own not in self._types:
+                self._types[own] = type_name
+            elif self._types[own].strip() == type_name.strip():
+                self._report.found("object_twice", own)
+            else:
+                self._report.found("object_of_two_types", f"{own}: {self._types[own]} and {type_name}")
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -111,7 +115,8 @@ class LogSpans:
         operation, milestone = self._names.event_type(event.type)
         means = operation or milestone
         if means is None:
-            self._report.found("unknown_event_type", event.type.strip())
+            known = "unknown_cancellation" if takes_back(event.type) else "unknown_event_type"
+            self._report.found(known, event.type.strip())
         place = Place(at_ns, self._trace_id(*key), None, means.system if means else self._log.name)
         objects = self._objects_of(event)
         attributes: dict[str, Any] = {
@@ -128,7 +133,8 @@ class LogSpans:
         named: dict[str, list[str]] = {}
         for each in resolved:
             if meant := self._names.object_type(self._types[each]):
-                named.setdefault(meant.id_attributes[0], []).append(each.strip())
+                named.setdefault(meant.id_attributes[0], []).append(each)
+        self._count_together(resolved)
         attributes |= {name: ids[0] if len(ids) == 1 else ids for name, ids in named.items()}
         attributes |= {f"ocel.attribute.{name}": value for name, value in event.attributes}
         if self._begins_ns is None or at_ns < self._begins_ns:
@@ -138,6 +144,14 @@ class LogSpans:
         for each in resolved:
             if each not in self._first or (at_ns, event.id) < self._first[each][:2]:
                 self._first[each] = (at_ns, event.id, below)
+
+    def _count_together(self, named: Sequence[str]) -> None:
+        """Of an event's only order, its items are parts: how a log without relations between objects says a quantity."""
+        types = [(each, meant) for each in named if (meant := self._type_of(each)) is not None]
+        single = Counter(meant.name for _, meant in types)
+        for each, meant in types:
+            if meant.in_logs.quantity not in (None, meant.name) and single[meant.name] == 1:
+                self._together[each].update(other for other, own in types if own.name == meant.in_logs.quantity)
 
     def _time_of(self, event: Event) -> int | None:
         """The event's instant in Unix nanoseconds; None for an event that has to be left out."""
@@ -154,7 +168,7 @@ class LogSpans:
         if event.id != event.id.strip():
             self._report.found("outer_spaces", f"event {event.id!r}")
         content = repr((event.type, at_ns, sorted(map(repr, event.attributes)), sorted(set(event.objects))))
-        key: tuple[str, ...] = ("event", event.id)
+        key: tuple[str, ...] = ("event", event.id.strip())
         if self._seen.get(_number(*key), _number(content)) != _number(content):
             self._report.found("event_id_reused", event.id)
             key = (*key, content)
@@ -184,12 +198,15 @@ class LogSpans:
     def _relation(self, relation: ObjectRelation) -> None:
         self._report.object_object_count += 1
         told = f"{relation.source} - {relation.target} ({relation.qualifier})"
-        key = ("relation", relation.source, relation.target, relation.qualifier)
+        key = ("relation", relation.source.strip(), relation.target.strip(), relation.qualifier.strip())
         if _number(*key) in self._seen:
             self._report.found("object_object_twice", told)
             return
         self._seen[_number(*key)] = 0
         source, target = self._resolved(relation.source), self._resolved(relation.target)
+        for raw, known in ((relation.source, source), (relation.target, target)):
+            if known is not None and known != raw:
+                self._report.found("outer_spaces", f"object {raw!r}")
         attributes: dict[str, Any] = {
             "ocel.kind": "relation",
             "ocel.source.id": relation.source,
@@ -212,17 +229,17 @@ class LogSpans:
             return source, target
         for key, own, other in ((source, of_source, of_target), (target, of_target, of_source)):
             if own.in_logs.quantity == other.name and own.name != other.name:
-                self._quantities[key] += 1
+                self._parts[key].add(target if key == source else source)
         if (declared := self._names.relation(of_source, of_target, qualifier)) is None:
             self._report.found("undeclared_relation", f"{of_source.name} - {of_target.name} ({qualifier})")
-            attributes[of_source.id_attributes[0]] = source.strip()
+            attributes[of_source.id_attributes[0]] = source
             # of two objects of one type a span can only say that it speaks of both: nothing is gained by it
-            attributes.setdefault(of_target.id_attributes[0], target.strip())
+            attributes.setdefault(of_target.id_attributes[0], target)
             return source, target
         child, parent = (source, target) if declared[1] else (target, source)
         child_type = of_source if declared[1] else of_target
-        attributes[child_type.id_attributes[0]] = child.strip()
-        attributes[declared[0].id_attribute] = parent.strip()
+        attributes[child_type.id_attributes[0]] = child
+        attributes[declared[0].id_attribute] = parent
         return child, parent
 
     # -- objects -------------------------------------------------------------------------------------------------
@@ -230,6 +247,7 @@ class LogSpans:
     def _object(self, found: LogObject) -> None:
         values = list(dict.fromkeys(self._dated(value) for value in found.attributes))
         since = None if found.since is None else self._dated(AttributeValue("", found.since, ""))[1]
+        own_id = found.id.strip()
         key = ("object", found.id)
         attributes: dict[str, Any] = {
             "ocel.kind": "object",
@@ -240,10 +258,10 @@ class LogSpans:
         if since is not None:
             attributes["ocel.since"] = since
         if (own := self._names.object_type(found.type)) is not None:
-            attributes[own.id_attributes[0]] = found.id.strip()
-            attributes |= self._money(own, found.id, values)
-            attributes |= self._quantity(own, found.id)
-        known = self._first.get(found.id)
+            attributes[own.id_attributes[0]] = own_id
+            attributes |= self._money(own, own_id, values)
+            attributes |= self._quantity(own, own_id)
+        known = self._first.get(own_id)
         place = known[2] if known else Place(self._known_from(None, values), self._trace_id(*key), None, self._log.name)
         self._span(place, key, found.type.strip() or "object", attributes)
 
@@ -258,8 +276,10 @@ class LogSpans:
             return {}
         latest = max(said, key=lambda pair: pair[0])[1]
         try:
-            amount = Decimal(str(latest))
+            amount = Decimal(str(latest).strip())
         except InvalidOperation:
+            amount = Decimal("nan")
+        if not amount.is_finite():
             self._report.found("amount_is_no_number", f"{key}: {own.in_logs.amount} {latest!r}")
             return {}
         currency = own.in_logs.currency or self._catalogue.reporting_currency
@@ -270,7 +290,7 @@ class LogSpans:
     def _quantity(self, own: ObjectType, key: str) -> dict[str, int]:
         if own.in_logs.quantity is None:
             return {}
-        counted = self._quantities[key] + (own.in_logs.quantity == own.name)
+        counted = len(self._parts[key] or self._together[key]) + (own.in_logs.quantity == own.name)
         return {"q2c.quantity": counted} if counted else {}
 
     # -- the log as a whole --------------------------------------------------------------------------------------
@@ -302,8 +322,8 @@ class LogSpans:
             self._report.found("no_lead_objects", f"lead types are {', '.join(self._catalogue.lead_types)}")
 
     def _resolved(self, key: str) -> str | None:
-        """The id under which the log holds an object: as it is named, else without the spaces around it."""
-        return key if key in self._types else stripped if (stripped := key.strip()) in self._types else None
+        """The id by which an object is known, whatever spaces stand around it; None where the log holds no such object."""
+        return own if (own := key.strip()) in self._types else None
 
     def _type_of(self, key: str) -> ObjectType | None:
         return self._names.object_type(self._types[key])
@@ -319,6 +339,8 @@ class LogSpans:
         if (read := instant(text)) is None:
             self._report.found("unreadable_time", repr(text))
             return None
+        if not _ISO_DATE.match(text):
+            self._report.found("time_in_other_form", repr(text.strip()))
         if not read[1]:
             self._report.found("time_without_zone", text)
         return read[0]

@@ -16,6 +16,7 @@ class Right(StrEnum):
     TRIAGE = "triage"
     REPLAY = "replay"
     APPROVE = "approve"
+    EDIT_SENSITIVE = "edit_sensitive"
     ADMINISTER = "administer"
 
 
@@ -23,7 +24,7 @@ ROLES: dict[str, frozenset[Right]] = {
     "viewer": frozenset({Right.READ}),
     "analyst": frozenset({Right.READ, Right.TRIAGE}),
     "operator": frozenset({Right.READ, Right.READ_PAYLOADS, Right.TRIAGE, Right.REPLAY}),
-    "approver": frozenset({Right.READ, Right.READ_PAYLOADS, Right.TRIAGE, Right.REPLAY, Right.APPROVE}),
+    "approver": frozenset(set(Right) - {Right.ADMINISTER}),
     "admin": frozenset(Right),
 }
 """What each role may do. A person has one role."""
@@ -73,6 +74,14 @@ class Access:
     @property
     def is_open(self) -> bool:
         return not self._logins
+
+    def secrets(self) -> list[str]:
+        """Every login's name and token, in order: what sessions are signed with."""
+        return [f"{login.name}:{login.token}" for login in self._logins]
+
+    def named(self, name: str) -> Principal | None:
+        """The principal of this name, or None."""
+        return next((Principal(login.name, login.role) for login in self._logins if login.name == name), None)
 
     def principal(self, token: str | None) -> Principal | None:
         """The principal with this token, or None. Compares in constant time."""

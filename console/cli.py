@@ -12,13 +12,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from console import replay_cli
 from console import settings as configuration
 from trace_model.catalogue import loader
-from trace_model.errors import CashtrailError, CatalogueError
+from trace_model.errors import CashtrailError, CatalogueError, StoreUnavailable
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="Quote-to-cash, watched."
 )
+app.add_typer(replay_cli.app, name="replay")
 out = Console()
 err = Console(stderr=True, highlight=False)
 
@@ -126,6 +128,50 @@ def rebuild(database: Database = None, catalogue: CatalogueFile = None) -> None:
     finally:
         store.close()
     out.print(f"Derived again from {spans:,} spans.", highlight=False)
+
+
+@app.command()
+def backtest(
+    catalogue: Annotated[str, typer.Option(help="The new catalogue YAML, not yet published.")],
+    database: Database = None,
+    published: Annotated[
+        str | None, typer.Option(help="The catalogue that the database is derived by; default the configured one.")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days of alerts to look at.")] = 30,
+    as_of: Annotated[str | None, typer.Option(help="Compare at this instant, RFC 3339; default now.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A folder for every difference as CSV files; made.")] = None,
+    fail_on_change: Annotated[bool, typer.Option(help="Exit 3 if anything would change.")] = False,
+) -> None:
+    """Say what a new catalogue would change on history: orders, clocks, exceptions, alerts. Live rows are not touched.
+
+    Exit 0: compared. 1: a fault, the catalogue's problems among them. 3: something would change, with --fail-on-change.
+    """
+    from console.export import instant_of
+    from console.trial_report import report, write
+    from trace_model.store import Store
+    from trace_model.store.store import utc_now
+    from trace_model.store.trial import compare
+
+    proposed = loader.load(catalogue)
+    at = instant_of(as_of)
+    given = configuration.read(database=database, catalogue=published)
+    if not given.database.exists():
+        raise CashtrailError(f"{given.database}: there is no such database; name the one to look at by --database")
+    try:
+        store = Store(given.database, loader.load(given.catalogue), clock=utc_now, may_rebuild=False)
+    except StoreUnavailable as fault:
+        raise CashtrailError(f"{fault}; a running console tries catalogues on its Catalogue backtest page") from None
+    try:
+        with _bar("trying") as progress:
+            trial = compare(store, proposed, as_of=at or store.clock(), days=days, on_progress=progress)
+    finally:
+        store.close()
+    report(trial, out)
+    if output is not None:
+        for file in write(trial, output):
+            out.print(str(file), soft_wrap=True, markup=False, highlight=False)
+    if fail_on_change and trial.changes_anything:
+        raise typer.Exit(3)
 
 
 @app.command()

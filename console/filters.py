@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from console import periods
+
 PAGE_ROWS = 50
 
 
@@ -120,6 +122,16 @@ LATENCY: tuple[Filter, ...] = (
     Filter("promise", "promise", "Promise", text),
     *SEGMENTS,
     Filter("days", "days", "Days", lambda given: int(one_of("7", "30", "90")(given)), 30),
+)
+EXPLANATIONS = ("in_transit", "exception", "not_seen", "passed_over", "lessened", "more")
+COMPLETENESS: tuple[Filter, ...] = (
+    Filter("over", "over", "Period", periods.read, "30"),
+    Filter("period", "period", "Rows", one_of("day", "week", "month"), "day"),
+    Filter("legal_entity", "legal_entity", "Legal entity", text),
+    Filter("currency", "currency", "Currency", text),
+    Filter("milestone", "milestone", "Step", text),
+    Filter("explanation", "explanation", "Explanation", one_of(*EXPLANATIONS)),
+    Filter("page", "offset", "Page", page, 0),
 )
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from console.access import Access
 from console.deeds import Deeds
 from console.replay.replays import Replays
+from console.sessions import Sessions
 from console.settings import Settings
 from trace_model.store import Store
 
@@ -25,6 +27,11 @@ class Resources:
     settings: Settings
     ingest_counters: Callable[[], dict[str, Any]]
     """The doors' counters as plain data; empty where no door is open (tests, a report)."""
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Who is signed in to the console, by their cookie."""
+        return Sessions(self.access)
 
 
 _current: list[Resources] = []

@@ -31,6 +31,7 @@ from console.replay.engine import Engines
 from console.replay.facts import said_on_span
 from console.replay.replays import Replays
 from console.settings import Settings, SettingsError
+from console.sign_in import Gate, SignIn
 from trace_model.catalogue import loader
 from trace_model.store import Store
 from trace_model.store.alert_ledger import AlertLedger
@@ -110,7 +111,9 @@ def application(house: House, *, screen: bool = True) -> Starlette:
     if screen:
         app = _streamlit()
         streamlit_lifespan = app.lifespan()
-        routes.append(Mount("/", app))
+        access, sessions = house.resources.access, house.resources.sessions
+        routes += SignIn(access, sessions, secure=house.settings.url.startswith("https:")).routes()
+        routes.append(Mount("/", Gate(app, sessions)))
 
     @asynccontextmanager
     async def lifespan(starlette: Starlette) -> AsyncIterator[None]:
@@ -140,8 +143,8 @@ def serve(settings: Settings, *, screen: bool = True, on_progress: Progress | No
 
 def _replays(store: Store, settings: Settings) -> Replays:
     urls = dict(text.partition("=")[::2] for text in settings.engine_urls)
-    engines = Engines.of(store.catalogue, urls, partial(said_on_span, store))
-    return Replays(store, Ledger(store.database, store.clock), engines, store.clock)
+    engines, limits = Engines.of(store.catalogue, urls, partial(said_on_span, store)), store.catalogue.replays
+    return Replays(store, Ledger(store.database, store.clock), engines, store.clock, limits)
 
 
 def _streamlit() -> Any:

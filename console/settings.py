@@ -57,6 +57,8 @@ class Settings(BaseModel):
 
 
 _LISTS = ("ingest_tokens", "logins", "engine_urls")
+_CLIENT = ("CASHTRAIL_API_URL", "CASHTRAIL_API_TOKEN")
+"""What `cashtrail replay` reads on its own side; no settings of a server."""
 
 
 def read(environment: Mapping[str, str] | None = None, **given: Any) -> Settings:
@@ -67,7 +69,7 @@ def read(environment: Mapping[str, str] | None = None, **given: Any) -> Settings
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     for name, text in environment.items():
-        if name.startswith("CASHTRAIL_"):
+        if name.startswith("CASHTRAIL_") and name not in _CLIENT:
             key = name.removeprefix("CASHTRAIL_").lower()
             values[key] = tuple(part.strip() for part in text.split(",") if part.strip()) if key in _LISTS else text
     values.update({key: value for key, value in given.items() if value is not None})

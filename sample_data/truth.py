@@ -41,6 +41,8 @@ class _Failure:
     open: bool
     outcome: str
     codes: list[str]
+    opened: bool = False
+    """The engine ever gave up; else it healed, or is being tried again, all by itself."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -54,6 +56,7 @@ class _Failure:
             "first_failed_at": instant(self.first_failed_ns),
             "last_failed_at": instant(self.last_failed_ns),
             "attempts": self.attempts,
+            "opened": self.opened,
             "open": self.open,
             "outcome": self.outcome,
         }
@@ -165,6 +168,7 @@ class Truth:
         failure.last_failed_ns = at_ns
         failure.attempts += 1
         failure.open = True
+        failure.opened |= outcome != "retrying"
         if code not in failure.codes:
             failure.codes.append(code)
 

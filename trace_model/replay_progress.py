@@ -20,7 +20,7 @@ class Step:
 
 
 def next_step(plan: Plan, limits: ReplayLimits, now: datetime) -> Step:
-    """Canary first, then waves; a wave starts when what was sent before it is settled well enough.
+    """Canary first, then waves that grow: twice as many may be under way as have been proven, up to the wave's size.
 
     `plan.canary_from` is the item after which a canary is due (0 at the start, moved by a resume after a brake).
     Braked when too many have ended badly, or one failed with a signature that this plan had not seen.
@@ -45,7 +45,10 @@ def next_step(plan: Plan, limits: ReplayLimits, now: datetime) -> Step:
             if any(i.outcome in OUTSTANDING for i in gone):
                 return Step(waits_for="the canary's milestone")
             return Step(brake=f"the canary did not reach its milestone ({_told(gone)})")
-    room = limits.wave_size - len(open_)
+        wave = min(limits.wave_size, max(limits.canary_count, 2 * len(proven)))
+    else:
+        wave = limits.wave_size
+    room = wave - len(open_)
     return Step(send=tuple(ready[:room]) if room > 0 else (), waits_for="" if room > 0 else "the wave before")
 
 
@@ -84,9 +87,10 @@ class Evidence:
 def judge(item: PlanItem, e: Evidence, timeout_s: float, now: datetime) -> tuple[Outcome, str] | None:
     """The outcome that the evidence proves, with its sentence, or None while there is nothing to say.
 
-    A success beats a failure: engines retry inside one replay. Silence counts from the sending.
+    A success beats a failure: engines retry inside one replay. Silence counts from the sending. The milestone of an item
+    that reconciles was there before, so only its own run proves anything.
     """
-    if e.milestone_at is not None:
+    if e.milestone_at is not None and not item.reconciles:
         return "milestone_reached", f"{item.milestone} reached at {e.milestone_at:%Y-%m-%d %H:%M:%S} UTC"
     if e.run_ok:
         return "milestone_reached", f"{item.operation} succeeded in this replay"

@@ -6,13 +6,15 @@ Pure: no clock, no database, no network. The store keeps what is decided here (`
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
+
+from trace_model.replay_limits import ReplayLimits
+
+__all__ = ["Candidate", "Intent", "Plan", "PlanItem", "ReplayLimits", "Ruling", "Target", "decide", "no_longer"]
 
 Decision = Literal["send", "skip", "needs_approval"]
 Outcome = Literal[
@@ -60,37 +62,6 @@ PROVEN_BAD: frozenset[Outcome] = frozenset({"failed_again", "rejected", "no_evid
 
 
 @dataclass(frozen=True)
-class ReplayLimits:
-    """How much one plan may do at once. Times in seconds, amounts in the reporting currency.
-
-    Above `approval_*` a second person must look. The first `canary_count` of more than `canary_above` items go alone. A plan
-    brakes when at least `brake_at_least` items and more than `brake_share` of those that ended did so badly. `quiet_s` is how
-    long a dependency must be up before it is trusted; `recovery` what happens then to the failures it left behind.
-    """
-
-    approval_count: int = 250
-    approval_amount: Decimal = Decimal("2000000")
-    approval_valid_s: float = 8 * 3600
-    plan_valid_s: float = 24 * 3600
-    canary_above: int = 3
-    canary_count: int = 1
-    wave_size: int = 25
-    brake_share: float = 0.2
-    brake_at_least: int = 2
-    outstanding_per_target: int = 40
-    calls_per_target: int = 4
-    calls_per_s: float = 20.0
-    evidence_timeout_s: float = 120.0
-    uncertain_for_s: float = 15.0
-    ask_again_s: float = 2.0
-    tries: int = 6
-    in_flight_s: float = 1800.0
-    quiet_s: float = 30.0
-    recovery: Literal["off", "propose", "start"] = "propose"
-    recovery_at_least: int = 3
-
-
-@dataclass(frozen=True)
 class Intent:
     """What the operator asked for beside the exceptions themselves."""
 
@@ -105,10 +76,12 @@ class Intent:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One exception with every fact that the plan rules look at, as of one instant.
+    """One exception with every fact that the plan rules look at, as of one instant, and what is to change in its payload.
 
     `amount` is the money it holds up, in `currency` (the reporting currency). `due_at` is the nearest deadline it
-    threatens. `tries` counts the replays of this episode that are known to have ended without success.
+    threatens. `tries` counts the replays of this episode that are known to have ended without success. `reconciles`: the
+    target has it, the engine's flow still stands, and told to replay it the engine sends nothing and carries the flow on.
+    `patch` is this item's own, its values looked up; `patch_fault` says why there is none.
     """
 
     exception_id: str
@@ -143,6 +116,10 @@ class Candidate:
     last_replay_signature: str | None = None
     last_replay_failed_at: datetime | None = None
     succeeded_since: bool = False
+    owner_team: str | None = None
+    reconciles: bool = False
+    patch: Mapping[str, Any] | None = None
+    patch_fault: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,6 +135,8 @@ class PlanItem:
     """One object's operation in a plan; `item_no` is the order of sending. Frozen but for outcome, detail and instants.
 
     `requires_absent`: an earlier replay has shown nothing, so this one goes out only if the target says it has nothing.
+    `reconciles`: as a candidate's; then only its own run proves it, since its milestone has been seen. `doubted_at` is
+    when it was last not known whether the engine had taken it; it stays when that has been settled.
     """
 
     item_no: int
@@ -192,6 +171,11 @@ class PlanItem:
     sent_at: datetime | None = None
     sent_seq: int | None = None
     settled_at: datetime | None = None
+    reconciles: bool = False
+    patch: Mapping[str, Any] | None = None
+    starts_from: str | None = None
+    owner_team: str | None = None
+    doubted_at: datetime | None = None
 
     @property
     def will_send(self) -> bool:
@@ -205,16 +189,20 @@ class PlanItem:
             "group_id": self.group_id,
             "object": {"type": self.object_type, "id": self.object_id},
             "operation": self.operation,
+            "starts_from": self.starts_from or self.operation,
             "system": self.system,
+            "engine": self.engine,
             "decision": self.decision,
             "why": self.why,
             "idempotency_key": self.idempotency_key,
             "replay_id": self.replay_id,
             "writes": list(self.writes),
+            "patch": self.patch,
             "outcome": self.outcome,
             "detail": self.detail,
             "sent_at": self.sent_at,
             "settled_at": self.settled_at,
+            "was_uncertain": self.doubted_at is not None,
             "amount": self.amount,
             "currency": self.currency,
         }
@@ -242,6 +230,8 @@ class Plan:
     approved_until: datetime | None = None
     state_reason: str | None = None
     canary_from: int = 0
+    approval_reason: str | None = None
+    replaces: str | None = None
 
     @property
     def sends(self) -> tuple[PlanItem, ...]:
@@ -265,6 +255,8 @@ class Plan:
             "created_by": self.created_by,
             "reason": self.reason,
             "needs_approval": self.needs_approval,
+            "approval_reason": self.approval_reason,
+            "replaces": self.replaces,
             "approved_by": self.approved_by,
             "approved_until": self.approved_until,
             "executed_by": self.executed_by,
@@ -302,11 +294,17 @@ def decide(c: Candidate, target: Target, intent: Intent, limits: ReplayLimits, n
         skip = (
             "business exception, and nothing has changed: fix the data first, then plan again saying that it is fixed"
         )
+    if skip is None and c.tries >= limits.item_tries and not intent.changes_something:
+        skip = (
+            f"replayed {c.tries} times since it failed, each time without success; put it right, then plan again saying "
+            "that it is fixed, or patch the payload"
+        )
     if skip is None and _is_blind_repeat(c) and not intent.changes_something:
         skip = (
             "blind repeat: the last replay failed with the same cause, and nothing has succeeded there since; "
             "put it right, then plan again saying that it is fixed, or patch the payload"
         )
+    skip = skip or c.patch_fault
     if skip:
         return Ruling("skip", skip)
     if c.unproven_replay_id:
@@ -319,18 +317,21 @@ def no_longer(now: Candidate | None, item: PlanItem) -> str | None:
     """Why a planned item must not be sent any more, by the facts as they are now; None if they still allow it."""
     if now is None:
         return "the exception is no longer known: later spans explained it otherwise"
+    now = replace(now, reconciles=item.reconciles)
     why = _skip_by_fact(now, f"{now.object_type} {now.object_id}")
     if why is None and now.episode != item.episode:
         why = "it has succeeded and failed anew since the plan; plan again"
     if why is None and now.object_version != item.object_version:
         why = f"{item.object_type} {item.object_id} has a newer version since the plan; plan again"
+    if why is None and now.signature != item.signature:
+        why = "it has failed with another cause since the plan; plan again"
     return f"changed since the plan: {why}" if why else None
 
 
 def _skip_by_fact(c: Candidate, thing: str) -> str | None:
     if not c.replayable:
         return f"{c.operation} is declared not replayable"
-    if c.milestone_at is not None:
+    if c.milestone_at is not None and not (c.reconciles and c.state == "open"):
         return f"already at the milestone: {thing} reached {c.milestone}"
     if c.state == "resolved":
         return f"already resolved: {c.operation} has succeeded for {thing}, or it was resolved by hand"
@@ -369,6 +370,8 @@ def _is_blind_repeat(c: Candidate) -> bool:
 
 
 def _why_send(c: Candidate, intent: Intent) -> str:
+    if c.reconciles:
+        return "the target has it: the engine sends nothing, and carries the flow on that stands still"
     if intent.patch:
         return "sent with the patch"
     if intent.data_fixed:
@@ -390,130 +393,6 @@ def is_newer(current: str | None, failed: str | None) -> bool:
     if current.isdigit() and failed.isdigit():
         return int(current) > int(failed)
     return current != failed
-
-
-# -- making a plan ---------------------------------------------------------------------------------------------------
-
-
-def freeze(
-    plan_id: str,
-    candidates: Iterable[Candidate],
-    targets: Mapping[str | None, Target],
-    intent: Intent,
-    limits: ReplayLimits,
-    *,
-    created_at: datetime,
-    created_by: str,
-    reason: str,
-) -> Plan:
-    """The plan: items in the order of sending, each decided, the whole hashed. `targets` is by system.
-
-    Above the limits every item to send needs a second person; an approval is for this hash, so for these very items.
-    """
-    ordered = sorted(candidates, key=lambda c: (-urgency(c.amount, c.due_at, created_at), c.exception_id))
-    rulings = [decide(c, targets[c.system], intent, limits, created_at) for c in ordered]
-    sent = [c for c, ruling in zip(ordered, rulings, strict=True) if ruling.decision == "send"]
-    amount = sum((c.amount or Decimal(0) for c in sent), Decimal(0))
-    needs_approval = len(sent) > limits.approval_count or amount > limits.approval_amount
-    items = tuple(
-        _item(number, c, ruling, targets[c.system].engine, plan_id, intent, needs_approval)
-        for number, (c, ruling) in enumerate(zip(ordered, rulings, strict=True), start=1)
-    )
-    return Plan(
-        plan_id=plan_id,
-        hash=plan_hash(items, intent),
-        state="planned",
-        created_at=created_at,
-        created_by=created_by,
-        reason=reason,
-        items=items,
-        needs_approval=needs_approval,
-        patch=intent.patch,
-        from_step=intent.from_step,
-        data_fixed=intent.data_fixed,
-    )
-
-
-def _item(
-    number: int, c: Candidate, ruling: Ruling, engine: str | None, plan_id: str, intent: Intent, needs_approval: bool
-) -> PlanItem:
-    key = idempotency_key(c, intent)
-    decision: Decision = "needs_approval" if ruling.decision == "send" and needs_approval else ruling.decision
-    return PlanItem(
-        item_no=number,
-        exception_id=c.exception_id,
-        group_id=c.group_id,
-        object_type=c.object_type,
-        object_id=c.object_id,
-        object_key=c.object_key,
-        operation=c.operation,
-        system=c.system,
-        engine=engine,
-        episode=c.episode,
-        trace_id=c.trace_id,
-        span_id=c.span_id,
-        signature=c.signature,
-        milestone=c.milestone,
-        object_version=c.object_version,
-        amount=c.amount,
-        currency=c.currency,
-        due_at=c.due_at,
-        decision=decision,
-        why=ruling.why,
-        writes=c.writes,
-        idempotency_key=key,
-        replay_id=f"rp-{_digest(plan_id, key)[:20]}",
-        requires_absent=ruling.requires_absent,
-        outcome="skipped" if decision == "skip" else "planned",
-        detail=ruling.why if decision == "skip" else None,
-    )
-
-
-def idempotency_key(c: Candidate, intent: Intent) -> str:
-    """The same for the same thing to do, whoever plans it and how often; another once an earlier try is known to have failed.
-
-    Of operation, object, its version, payload (or patch) and failure episode, and the number of tries that have ended.
-    """
-    payload = _digest(c.payload_digest or "", canonical(intent.patch), intent.from_step or "")
-    return "ct-" + _digest(
-        c.operation, c.object_type, c.object_id, c.object_version or "", payload, str(c.episode), str(c.tries)
-    )[:40]  # fmt: skip
-
-
-def plan_hash(items: Sequence[PlanItem], intent: Intent) -> str:
-    """Covers what would leave the house: items, keys, decisions and the patch. The order of the items counts."""
-    digest = hashlib.sha256()
-    digest.update(canonical(intent.patch).encode() + b"\x1f" + (intent.from_step or "").encode() + b"\x1e")
-    for item in items:
-        line = (
-            str(item.item_no),
-            item.exception_id,
-            item.decision,
-            item.idempotency_key,
-            item.replay_id,
-            item.trace_id,
-        )
-        digest.update("\x1f".join(line).encode() + b"\x1e")
-    return digest.hexdigest()
-
-
-def urgency(amount: Decimal | None, due_at: datetime | None, now: datetime) -> float:
-    """Money per hour left: what is worth most and due soonest goes first. Overdue counts as an hour; no deadline as 30 days.
-
-    >>> at = datetime.fromisoformat("2026-03-01T00:00+00:00")
-    >>> urgency(Decimal(3000), at + timedelta(hours=3), at), urgency(Decimal(3000), None, at)
-    (1000.0, 4.166666666666667)
-    """
-    hours = (due_at - now).total_seconds() / 3600 if due_at else 720.0
-    return float(amount or 0) / max(hours, 1.0)
-
-
-def canonical(value: Any) -> str:
-    return "" if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
 
 
 _NOW = datetime.fromisoformat("2026-03-01T00:00+00:00")

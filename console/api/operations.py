@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from console import periods
 from console.api.asking import AsOf, Cursor, Limit, Reading
 from console.api.wire import instant, offset_of, page, plain
 
@@ -38,9 +39,62 @@ def kpis(r: Reading, at: AsOf, days: Days = 30) -> dict[str, Any]:
 
 
 @router.get("/completeness")
-def completeness(r: Reading, at: AsOf, days: Days = 30) -> dict[str, Any]:
-    """Counts and amounts reaching each milestone, by day, legal entity and currency of the order."""
-    return {"completeness": plain(r.store.rows("completeness", as_of=at, days=days)), "as_of": instant(at)}
+def completeness(
+    r: Reading,
+    at: AsOf,
+    days: Days = 30,
+    month: Annotated[
+        str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="a calendar month instead of days")
+    ] = None,
+    period: Literal["day", "week", "month"] = "day",
+    legal_entity: str | None = None,
+    currency: str | None = None,
+) -> dict[str, Any]:
+    """Counts and amounts reaching each step, by period, legal entity and currency of the order, with what explains each difference."""
+    from_day, until_day = periods.days_of(month or str(days), at)
+    asked = {
+        "as_of": at,
+        "from_day": from_day,
+        "until_day": until_day,
+        "legal_entity": legal_entity,
+        "currency": currency,
+    }
+    groups: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in r.store.rows("completeness", period=period, **asked):
+        whole = {name: row.pop(name) for name in ("day", "legal_entity", "currency", "order_count", "order_amount")}
+        groups.setdefault(tuple(whole.values()), whole | {"milestones": []})["milestones"].append(row)
+    return {
+        "completeness": plain(list(groups.values())),
+        "steps": plain(r.store.rows("completeness_steps", **asked)),
+        "reporting_currency": r.store.catalogue.reporting_currency,
+        "from_day": from_day.isoformat(),
+        "until_day": until_day.isoformat(),
+        "as_of": instant(at),
+    }
+
+
+@router.get("/completeness/objects")
+def completeness_objects(
+    r: Reading,
+    at: AsOf,
+    days: Days = 30,
+    month: Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")] = None,
+    legal_entity: str | None = None,
+    currency: str | None = None,
+    milestone: str | None = None,
+    explanation: Literal["in_transit", "exception", "not_seen", "passed_over", "lessened", "more"] | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """The differences object by object: what should be there, what is, and why not. Largest first."""
+    from_day, until_day = periods.days_of(month or str(days), at)
+    offset = offset_of(cursor)
+    rows = r.store.rows(
+        "completeness_objects", as_of=at, from_day=from_day, until_day=until_day, legal_entity=legal_entity, currency=currency,
+        milestone=milestone, explanation=explanation, limit=limit, offset=offset,
+    )  # fmt: skip
+    shown = [{k: v for k, v in row.items() if k not in ("total_count", "total_difference")} for row in rows]
+    return page("objects", shown, offset, limit, at, rows[0]["total_count"] if rows else 0)
 
 
 @router.get("/dependencies")

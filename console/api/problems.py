@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from trace_model.errors import CashtrailError, Forbidden, RetryableError, UncertainError, UnknownThing
+from trace_model.errors import CashtrailError, CatalogueError, Forbidden, RetryableError, UncertainError, UnknownThing
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
@@ -38,6 +38,8 @@ def install(app: FastAPI) -> None:
             return problem(404, str(fault))
         if isinstance(fault, Forbidden):
             return problem(403, str(fault))
+        if isinstance(fault, CatalogueError):
+            return problem(422, "the catalogue is wrong; see `problems`", problems=fault.problems)
         if isinstance(fault, RetryableError):
             return problem(503, str(fault), {"Retry-After": str(max(1, round(fault.retry_after_s)))})
         if isinstance(fault, UncertainError):

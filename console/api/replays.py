@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from console.access import Right
-from console.api.asking import SETTLE_S, Asker, Limit
-from console.api.wire import plain
+from console.api.asking import SETTLE_S, Asker, AsOf, Cursor, Limit, Reading
+from console.api.wire import PAGE_MOST, offset_of, page, plain
 from console.resources import current
+from trace_model.errors import UnknownThing
+from trace_model.replays import Outcome
+from trace_model.store.ledger import item_of
 
 router = APIRouter(tags=["replays"])
 
 
 class PlanRequest(BaseModel):
-    """What to replay: exceptions by id, or a whole group; dry run until executed."""
+    """What to replay: exceptions by id, or a whole group; dry run until executed. `replaces` is the plan that this one edits."""
 
     model_config = ConfigDict(extra="forbid")
     exception_ids: list[str] | None = Field(default=None, max_length=10_000)
@@ -25,6 +28,7 @@ class PlanRequest(BaseModel):
     patch: dict[str, Any] | None = None
     from_step: str | None = None
     data_fixed: bool = False
+    replaces: str | None = None
 
 
 class PlanDeed(BaseModel):
@@ -44,17 +48,44 @@ def create(who: Asker, body: PlanRequest, response: Response) -> dict[str, Any]:
 
 
 @router.get("/replay-plans")
-def recent(who: Asker, limit: Limit = 50) -> dict[str, Any]:
-    who.require(Right.READ)
-    return {"plans": [plain(plan.as_dict()) for plan in current().replays.recent(limit)]}
+def recent(r: Reading, at: AsOf, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
+    """The plans made until then, newest first, each with its totals but without its items."""
+    offset = offset_of(cursor)
+    rows = r.store.rows("replay_plans", plan_id=None, as_of=at, limit=limit, offset=offset)
+    return page("plans", [_summary(row) for row in rows], offset, limit, at, rows[0]["total_count"] if rows else 0)
 
 
 @router.get("/replay-plans/{plan_id}")
-def read(who: Asker, plan_id: str) -> dict[str, Any]:
-    who.require(Right.READ)
-    current().store.settle(SETTLE_S)
-    shape: dict[str, Any] = plain(current().replays.get(plan_id).as_dict())
-    return shape
+def read(
+    r: Reading,
+    plan_id: str,
+    outcome: Outcome | None = None,
+    limit: Annotated[int | None, Query(ge=0, le=PAGE_MOST, description="items on this page; default all")] = None,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """The plan with its items in the order of sending, as they are known now; `limit=0` for its totals alone."""
+    if limit is None and cursor is None and outcome is None:
+        shape: dict[str, Any] = plain(current().replays.get(plan_id).as_dict())
+        return shape
+    offset, most = offset_of(cursor), PAGE_MOST if limit is None else limit
+    now = r.store.clock()
+    found = r.store.rows("replay_plans", plan_id=plan_id, as_of=now, limit=1, offset=0)
+    if not found:
+        raise UnknownThing(f"there is no replay plan '{plan_id}'")
+    rows = r.store.rows("replay_plan_items", plan_id=plan_id, outcome=outcome, limit=most, offset=offset)
+    items = [item_of(row).as_dict() for row in rows]
+    total = rows[0]["total_count"] if rows else 0
+    summary: dict[str, Any] = plain(_summary(found[0]))
+    return summary | page("items", items, offset, most, now, total)
+
+
+def _summary(row: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in row.items() if name != "total_count"}
+    return kept | {
+        "patch": json.loads(row["patch"]) if row["patch"] else None,
+        "totals": dict(row["totals"] or {}),
+        "send_totals": dict(row["send_totals"] or {}),
+    }
 
 
 @router.post("/replay-plans/{plan_id}/{deed}")

@@ -50,12 +50,14 @@ def health(view: View) -> None:
             wide=True,
         ),
         Column(f"Last {HOURS} h", lambda s: _strip(view, history[s["system"]])),
+        Column("Retried", lambda s: wording.count(s["day_retry_count"]), "number", wide=True),
         Column("Open exceptions", lambda s: _exceptions(view, s), "number"),
         Column("Money held", lambda s: amount(s["blocked_amount"], view.reporting_currency, cents=False), "number"),
         Column("Last error", lambda s: _last_error(view, s), "clip", wide=True),
     ]
     cell = f"A cell is {wording.span_of(CELL.total_seconds())}: empty where nothing was called."
     caption = f"Down first, then degraded, silent, up. Calls are operation runs. {cell}"
+    caption += " Retried: what the engine tried again by itself in a day, within a run or as a run of its own."
     panel(table(columns, systems, caption=caption), key="systems")
 
 

@@ -20,7 +20,15 @@ MOST_ROWS = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def offer(name: str, view: View, question: str, parameters: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+def offer(
+    name: str,
+    view: View,
+    question: str,
+    parameters: Mapping[str, Any],
+    columns: Mapping[str, str],
+    *,
+    label: str = "Download",
+) -> None:
     """A menu that gives the whole answer of `question` as a file; `columns` maps its columns to headings, in order.
 
     The file is made outside the script, when it is clicked: what it holds is settled here, but for the moment of a live view.
@@ -32,8 +40,21 @@ def offer(name: str, view: View, question: str, parameters: Mapping[str, Any], c
         kept = [column for column in columns if column in found.column_names]
         return found.select(kept).rename_columns([columns[column] for column in kept])
 
-    with st.popover("Download", icon=":material/download:", width="content"):
-        st.caption(f"All rows that match, up to {MOST_ROWS:,}, in the order shown. Instants in UTC.")
+    _menu(name, chosen, f"All rows that match, up to {MOST_ROWS:,}, in the order shown. Instants in UTC.", label)
+
+
+def offer_table(name: str, table: pa.Table, columns: Mapping[str, str], *, label: str = "Download") -> None:
+    """A menu that gives a table that is there already as a file; `columns` maps its columns to headings, in order."""
+
+    def whole() -> pa.Table:
+        return table.select(list(columns)).rename_columns(list(columns.values()))
+
+    _menu(name, whole, "All rows, in the order shown. Instants in UTC.", label)
+
+
+def _menu(name: str, chosen: Callable[[], pa.Table], about: str, label: str = "Download") -> None:
+    with st.popover(label, icon=":material/download:", width="content"):
+        st.caption(about)
         for suffix, mime, make in _KINDS:
             st.download_button(
                 f"{suffix.upper()}",

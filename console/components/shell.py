@@ -11,7 +11,7 @@ from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import go_to, panel
 from console.components.signs import icon
-from console.components.view import PRINCIPAL, View, fixed_instant, look, wire
+from console.components.view import View, fixed_instant, look, signed_in, wire
 from console.resources import current
 
 _STYLE = """<style>
@@ -20,8 +20,6 @@ _STYLE = """<style>
 [data-testid="stSidebarUserContent"] { padding: 0 10px 12px; }
 [data-testid="stSidebar"] .st-key-state { padding: 0 8px; }
 [data-testid="stSidebarHeader"] { height: 12px; margin: 0; padding: 6px 10px 0; }
-[data-testid="stForm"] { margin-top: 12vh; }
-[role="dialog"] [data-testid="stForm"] { margin-top: 0; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
 [data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
@@ -59,9 +57,8 @@ def sidebar(room: rooms.Room) -> None:
         st.space(16)
         with st.container(key="state"):
             live(_freshness)
-        if not current().access.is_open and st.button("Sign out", type="tertiary", icon=":material/logout:"):
-            st.session_state.pop(PRINCIPAL, None)
-            st.rerun()
+        if not current().access.is_open:
+            st.html('<a href="/sign-out" target="_self" style="padding:0 8px;font-size:12px;opacity:.7">Sign out</a>')
 
 
 def heading(view: View, title: str, about: str | Html | None = None) -> DeltaGenerator:
@@ -87,25 +84,12 @@ def heading(view: View, title: str, about: str | Html | None = None) -> DeltaGen
 
 
 def sign_in() -> bool:
-    """True once someone is signed in; until then a form, and nothing else, is on the page."""
-    access = current().access
-    if access.is_open or st.session_state.get(PRINCIPAL):
+    """True for whoever is signed in; else the page says that the session is over, and nothing more."""
+    if signed_in() is not None:
         return True
     st.html(_STYLE)
-    with st.container(horizontal=True, horizontal_alignment="center"), st.form("sign_in", border=True, width=360):
-        st.html(_BRAND)
-        token = st.text_input(
-            "Access token",
-            type="password",
-            autocomplete="current-password",
-            help="From CASHTRAIL_LOGINS, name:role:token.",
-        )
-        if st.form_submit_button("Sign in", type="primary"):
-            who = access.principal(token.strip())
-            if who is not None:
-                st.session_state[PRINCIPAL] = who
-                st.rerun()
-            st.error("No login has this token. Ask whoever runs Cashtrail here for one.", icon=":material/key_off:")
+    link = tag("a", "Sign in again", href="/sign-in", target="_self", class_="link")
+    panel(notice("yellow", "clock", ["Your session is over. ", link]), key="signed_out")
     return False
 
 

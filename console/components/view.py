@@ -16,9 +16,11 @@ from console.components import rooms, wording
 from console.components.answers import Answers, Moment, answers_of
 from console.components.markup import Html, tag
 from console.resources import current
+from console.sessions import COOKIE
 from trace_model.errors import Refused
 
 PRINCIPAL = "principal"
+"""The key under which a script that runs without a browser says who looks."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,16 @@ def look() -> View:
 
 def _viewer() -> Principal:
     """Who looks. Raises Refused where a sign-in is needed and has not happened: nothing falls back to a right."""
-    who = st.session_state.get(PRINCIPAL) or current().access.principal(None)
-    if not isinstance(who, Principal):
+    found = signed_in()
+    if found is None:
         raise Refused("sign in first: this console shows nothing without a login")
-    return who
+    return found
+
+
+def signed_in() -> Principal | None:
+    """Who looks, by the cookie that the sign-in page gave this browser; None where the session has run out."""
+    held = st.session_state.get(PRINCIPAL)
+    return held if isinstance(held, Principal) else current().sessions.opened(st.context.cookies.get(COOKIE))
 
 
 def fixed_instant() -> tuple[datetime | None, str | None]:

@@ -205,10 +205,17 @@ class Dispatcher:
                 self._ledger.advance(plan.plan_id, item.item_no, "skipped", why)
             return not item.requires_absent
         probe = engine.probe(item.operation, item.object_type, item.object_id)
-        if probe.state == "absent" or (probe.state == "present" and probe.reconciles):
+        if (probe.state == "absent" and not item.reconciles) or (probe.state == "present" and probe.reconciles):
             return True
+        if probe.state == "absent":
+            why = f"its milestone was seen, and now the target says that it has nothing: {probe.evidence or 'no reason given'}"
+            self._ledger.advance(plan.plan_id, item.item_no, "skipped", why)
+            return False
         if probe.state == "present":
-            why = f"already at the target, nothing was sent: {probe.evidence or 'the probe found it'}"
+            why = (
+                f"already at the target, nothing was sent: {probe.evidence or 'the probe found it'}. If its flow still stands, "
+                f"carry it on in {engine.name}, or resolve the exception by hand"
+            )
             self._ledger.advance(plan.plan_id, item.item_no, "skipped", why)
             return False
         told = f"{engine.name} cannot say whether the target has it: {probe.evidence or 'no reason given'}"
@@ -252,7 +259,7 @@ def request_of(plan: Plan, item: PlanItem) -> ReplayRequest:
         trace_id=item.trace_id,
         span_id=item.span_id,
         from_step=plan.from_step,
-        payload_patch=plan.patch,
+        payload_patch=item.patch,
         requested_by=plan.executed_by or plan.created_by,
         reason=plan.reason,
     )

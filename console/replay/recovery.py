@@ -80,7 +80,7 @@ class Recovery:
         reason = (
             f"{system} has been up for {up_for_s:.0f} s; {len(exception_ids)} failures of its outage are still open"
         )
-        most = self._limits.approval_count if self._limits.recovery == "start" else 10_000
+        most = self._limits.recovery_at_most if self._limits.recovery == "start" else 10_000
         plan = self._planner.plan(RECOVERY, exception_ids=exception_ids[:most], reason=reason)
         if self._limits.recovery == "start" and plan.sends and not plan.needs_approval:
             self._planner.execute(RECOVERY, plan.plan_id, plan.hash, reason)

@@ -11,6 +11,8 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,11 +22,12 @@ from console.replay.circuits import Circuits
 from console.replay.dispatcher import Dispatcher, Hook
 from console.replay.engine import Engines
 from console.replay.facts import candidates
+from console.replay.patching import patched
 from console.replay.recovery import LOOK_S, Recovery
 from console.replay.settlement import Settlement
-from trace_model import patches
 from trace_model.errors import CashtrailError, Refused, UnknownThing
-from trace_model.replays import Candidate, Intent, Plan, PlanItem, PlanState, ReplayLimits, Target, freeze
+from trace_model.replay_freezing import freeze
+from trace_model.replays import Candidate, Intent, Plan, PlanItem, PlanState, ReplayLimits, Target
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
 
@@ -33,6 +36,8 @@ __all__ = ["Plan", "PlanItem", "ReplayLimits", "Replays"]
 log = logging.getLogger("cashtrail.replay")
 
 ITEMS_MOST = 10_000
+PROBES_MOST = 200
+"""So many targets are asked while planning; whatever stands at its milestone beyond them is skipped as such."""
 TICK_S = 0.2
 FAULT_WAIT_S = 2.0
 
@@ -74,18 +79,20 @@ class Replays:
         patch: Mapping[str, Any] | None = None,
         from_step: str | None = None,
         data_fixed: bool = False,
+        replaces: str | None = None,
     ) -> Plan:
         """A frozen plan for these exceptions, or for the open ones of this group. Nothing is sent.
 
-        `data_fixed` is the operator's word that what caused a business exception has been put right. Raises Refused (no
-        right, no reason, a patch that does not fit) or UnknownThing (an id that nothing has).
+        `data_fixed` is the operator's word that what caused a business exception has been put right. `replaces` names a
+        plan that this one is an edit of: it is cancelled, and with it its approval. Raises Refused (no right, no reason, a
+        patch that does not fit) or UnknownThing (an id that nothing has).
         """
         principal.require(Right.REPLAY)
         why = reason_of(reason)
-        found = self._named(exception_ids, group_id)
+        found = self._reconciling(self._named(exception_ids, group_id))
         intent = Intent(patch, from_step, data_fixed)
         if patch is not None:
-            self._check_patch(patch, found)
+            found = patched(self._store, self.limits, principal, found, patch)
         plan = freeze(
             f"plan-{secrets.token_hex(6)}",
             found,
@@ -95,9 +102,24 @@ class Replays:
             created_at=self._clock(),
             created_by=principal.name,
             reason=why,
+            replaces=replaces,
         )
+        if replaces is not None:
+            self._replace(principal, self.get(replaces), plan)
         self._ledger.save(plan)
         return plan
+
+    def _replace(self, principal: Principal, old: Plan, new: Plan) -> None:
+        """The old plan is cancelled before the new one is there: never are both to be sent."""
+        told = f"replaced by {new.plan_id}"
+        moved = self._ledger.move(
+            old.plan_id, "cancelled", deed="replace", actor=principal.name, reason=new.reason, expected=("planned", "approved"),
+            state_reason=told,
+        )  # fmt: skip
+        if not moved:
+            raise Refused(
+                f"{old.plan_id} is {self.get(old.plan_id).state}; only a plan that was not executed can be edited"
+            )
 
     def approve(self, principal: Principal, plan_id: str, hash: str, reason: str) -> Plan:
         """The plan may be executed until the approval expires. Raises Refused for whoever asked for it: two keys."""
@@ -253,14 +275,24 @@ class Replays:
             targets[system] = Target(engine.name if engine else None, state)
         return targets
 
-    def _check_patch(self, patch: Mapping[str, Any], found: Sequence[Candidate]) -> None:
-        declared = {o.name: o for o in self._store.catalogue.operations}
-        for name in sorted({c.operation for c in found}):
-            if name not in declared:
-                raise Refused(
-                    f"{name} is not declared in the catalogue, so a patch for it cannot be checked; declare it"
-                )
-            patches.check(patch, declared[name])
+    def _reconciling(self, found: Sequence[Candidate]) -> list[Candidate]:
+        """Those whose milestone has been seen while their flow still stands, marked where the engine says that it would carry it on."""
+        at_milestone = [c for c in found if c.milestone_at is not None and c.state == "open"][:PROBES_MOST]
+
+        def asked(c: Candidate) -> bool:
+            engine = self._engines.for_system(c.system)
+            if engine is None or not engine.can_probe:
+                return False
+            probe = engine.probe(c.operation, c.object_type, c.object_id)
+            return probe.state == "present" and probe.reconciles
+
+        if not at_milestone:
+            return list(found)
+        with ThreadPoolExecutor(8, "replay-probe") as pool:
+            marked = {
+                c.exception_id for c, does in zip(at_milestone, pool.map(asked, at_milestone), strict=True) if does
+            }
+        return [replace(c, reconciles=True) if c.exception_id in marked else c for c in found]
 
     def _asked(self, plan_id: str, hash: str, reason: str) -> tuple[Plan, str]:
         why = reason_of(reason)
@@ -282,8 +314,8 @@ class Replays:
             return
         if plan.approved_until is None:
             raise Refused(
-                f"{plan.plan_id} is above the limits ({self.limits.approval_count} items or {self.limits.approval_amount:,} in "
-                f"reporting currency) and needs a second person's approval: anyone with the right to approve but {plan.created_by}"
+                f"{plan.plan_id} needs a second person's approval, of anyone with the right to approve but {plan.created_by}: "
+                f"{plan.approval_reason}"
             )
         if plan.approved_until <= now:
             raise Refused(

@@ -191,7 +191,8 @@ class ReplayDesk:
         parked = self._find_parked(operation.name, ref)
         if parked is not None:
             state, evidence, _ = await self._probe(parked.step)
-            return JSONResponse({"state": state, "evidence": evidence})
+            # a replay of what is there sends nothing and leads the parked flow on
+            return JSONResponse({"state": state, "evidence": evidence, "reconciles": state == "present"})
         if (done := self._runner.done.get((operation.name, ref))) is not None:
             state, evidence, _ = await self._probe(done[1])
             return JSONResponse({"state": state, "evidence": evidence})

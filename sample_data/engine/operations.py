@@ -23,7 +23,7 @@ OPERATIONS = {
     for operation in (
         Operation("cpq.validate_quote", "cpq", "POST", "/quotes/validations", "quote", sends_payload=True),
         Operation("crm.accept_quote", "crm", "POST", "/quotes/acceptances", "quote", "quote_accepted"),
-        Operation("tax.determine", "tax", "POST", "/transactions", "order"),
+        Operation("tax.determine", "tax", "POST", "/transactions", "order", sends_payload=True),
         Operation("credit.check", "erp", "POST", "/credit-checks", "order"),
         Operation("crm.submit_order", "crm", "POST", "/orders", "order", "order_submitted", sends_payload=True),
         Operation("erp.create_order", "erp", "POST", "/sales-orders", "order", sends_payload=True),

@@ -19,6 +19,7 @@ from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import CatalogueError
 
 DEFAULT = "quote_to_cash.yaml"
+NODES_MOST = 500_000
 
 
 def load(path: Path | str | None = None) -> Catalogue:
@@ -27,7 +28,14 @@ def load(path: Path | str | None = None) -> Catalogue:
     A bare file name that does not exist beside the caller is looked for among the shipped catalogues.
     Raises CatalogueError with every problem found, as `file, line N: what`; retrying does not help.
     """
-    name, text = _read(path)
+    return read(*text_of(path))
+
+
+def read(name: str, text: str) -> Catalogue:
+    """The checked catalogue that `text` says; `name` is what its problems are told under.
+
+    Raises CatalogueError as `load`.
+    """
     try:
         document = YAML(typ="rt").load(StringIO(text))
     except MarkedYAMLError as fault:
@@ -36,7 +44,11 @@ def load(path: Path | str | None = None) -> Catalogue:
     if not isinstance(document, CommentedMap):
         raise CatalogueError([f"{name}, line 1: a catalogue is a mapping; found {type(document).__name__}"])
     try:
-        catalogue = Catalogue.model_validate(_plain(document))
+        catalogue = Catalogue.model_validate(_plain(document, [NODES_MOST]))
+    except _TooLarge:
+        raise CatalogueError(
+            [f"{name}, line 1: more than {NODES_MOST:,} values once its aliases are written out; write less by alias"]
+        ) from None
     except ValidationError as fault:
         raise CatalogueError([_schema_problem(name, document, error) for error in fault.errors()]) from None
     problems = [f"{name}, line {_line(document, where)}: {what}" for where, what in _cross_references(catalogue)]
@@ -50,7 +62,8 @@ def json_schema() -> str:
     return json.dumps(Catalogue.model_json_schema(by_alias=True), indent=1, sort_keys=True) + "\n"
 
 
-def _read(path: Path | str | None) -> tuple[str, str]:
+def text_of(path: Path | str | None) -> tuple[str, str]:
+    """The name and the text of the catalogue at `path`, found as `load` finds it, unchecked. Raises CatalogueError."""
     shipped = files("trace_model.catalogue") / str(path or DEFAULT)
     if path is None or (not Path(path).exists() and Path(path).name == str(path) and shipped.is_file()):
         return shipped.name, shipped.read_text("utf-8")
@@ -62,11 +75,19 @@ def _read(path: Path | str | None) -> tuple[str, str]:
         raise CatalogueError([f"{path}: cannot be read: {fault.strerror}"]) from None
 
 
-def _plain(node: Any) -> Any:
+class _TooLarge(Exception):
+    """More values than a catalogue can have."""
+
+
+def _plain(node: Any, left: list[int]) -> Any:
+    """`node` as plain values; aliases are written out, so that `left`, how many more values there may be, ends a bomb of them."""
+    left[0] -= 1
+    if left[0] < 0:
+        raise _TooLarge
     if isinstance(node, CommentedMap):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return {str(key): _plain(value, left) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
+        return [_plain(value, left) for value in node]
     return node
 
 

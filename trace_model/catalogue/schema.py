@@ -16,6 +16,7 @@ from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.calendar_schema import Calendar
 from trace_model.catalogue.engine_schema import Engine
 from trace_model.catalogue.failure_rules import FailureRule
+from trace_model.replay_limits import ReplayLimits
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 SystemName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
@@ -170,7 +171,8 @@ class Relation(Part):
 class Operation(Part):
     """What the integration does to one object; `milestone` is what its success means.
 
-    `schema` is the JSON Schema of its payload and `locked` the dotted paths that a replay's patch may not touch.
+    `schema` is the JSON Schema of its payload, `locked` the dotted paths that a replay's patch may not touch, `sensitive`
+    those that only some roles may change or read in a plan (with the names in `replays.sensitive_fields`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -180,8 +182,10 @@ class Operation(Part):
     label: str = ""
     replayable: bool = True
     writes: list[str] = []
+    give_up_after_s: int | None = Field(default=None, ge=0, description="as in `retries`, for this operation alone")
     payload_schema: dict[str, Any] | None = Field(default=None, alias="schema")
     locked: list[str] = []
+    sensitive: list[str] = []
 
 
 class Condition(Part):
@@ -278,6 +282,17 @@ class FailureRules(Part):
     rules: list[FailureRule] = []
 
 
+class Retries(Part):
+    """How the engines say that they will try again by themselves: such an attempt opens no exception yet.
+
+    It opens when an attempt says otherwise (`gave_up`, `dead_lettered`), or `give_up_after_s` after the first failure
+    if nothing has succeeded by then. An attempt without an outcome promises nothing and opens at once.
+    """
+
+    outcomes: list[str] = ["retrying", "retry", "will_retry", "retry_scheduled"]
+    give_up_after_s: int = Field(default=3600, ge=0)
+
+
 class Catalogue(Part):
     """The whole business. Cross-references are checked by `loader.load`, which names file and line."""
 
@@ -298,9 +313,11 @@ class Catalogue(Part):
     teams: list[Team]
     owners: list[OwnerRule]
     failure_rules: FailureRules = FailureRules()
+    retries: Retries = Retries()
     engines: list[Engine] = []
     event_table: EventTable = EventTable()
     alerts: AlertRules = AlertRules()
+    replays: ReplayLimits = ReplayLimits()
 
     @model_validator(mode="after")
     def _roles_are_known(self) -> Catalogue:

@@ -34,8 +34,8 @@ _CONDITION = ("regions", "product_lines", "legal_entities", "tiers", "workflows"
 
 
 def fingerprint(catalogue: Catalogue) -> str:
-    """Changes whenever anything in the catalogue does: derived rows of another one are stale."""
-    return hashlib.sha256(catalogue.model_dump_json().encode()).hexdigest()[:16]
+    """Changes whenever anything does that rows are derived from: derived rows of another catalogue are stale."""
+    return hashlib.sha256(catalogue.model_dump_json(exclude={"replays"}).encode()).hexdigest()[:16]
 
 
 def role_structure(catalogue: Catalogue) -> str:
@@ -100,7 +100,19 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     c = catalogue
     upstream = _above_leads(c)
     milestone_of = {operation: m for m in c.milestones for operation in m.operations}
-    _table(connection, "cat_settings", [{"reporting_currency": c.reporting_currency, "stuck_after_s": c.stuck_after_s}])
+    _table(
+        connection,
+        "cat_settings",
+        [
+            {
+                "reporting_currency": c.reporting_currency,
+                "stuck_after_s": c.stuck_after_s,
+                "retry_outcomes": [outcome.lower() for outcome in c.retries.outcomes],
+                "give_up_after_s": c.retries.give_up_after_s,
+            }
+        ],
+        _SETTINGS,
+    )
     _table(connection, "cat_rates", [{"currency": k, "rate": float(v)} for k, v in c.rates.items()])
     _table(
         connection,
@@ -162,6 +174,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "label": o.label or o.name,
                 "replayable": o.replayable,
                 "writes": o.writes,
+                "give_up_after_s": c.retries.give_up_after_s if o.give_up_after_s is None else o.give_up_after_s,
                 "milestone": milestone_of[o.name].name if o.name in milestone_of else None,
                 "milestone_object_type": milestone_of[o.name].object if o.name in milestone_of else None,
             }
@@ -259,6 +272,14 @@ _ID_PATHS = pa.schema(
         ("quantity_position", pa.int32()),
     ]
 )
+_SETTINGS = pa.schema(
+    [
+        ("reporting_currency", pa.string()),
+        ("stuck_after_s", pa.int64()),
+        ("retry_outcomes", _TEXTS),
+        ("give_up_after_s", pa.int64()),
+    ]
+)
 _OPERATIONS = pa.schema(
     [
         ("operation", pa.string()),
@@ -267,6 +288,7 @@ _OPERATIONS = pa.schema(
         ("label", pa.string()),
         ("replayable", pa.bool_()),
         ("writes", _TEXTS),
+        ("give_up_after_s", pa.int64()),
         ("milestone", pa.string()),
         ("milestone_object_type", pa.string()),
     ]

@@ -50,7 +50,7 @@ create or replace table links (
 create or replace table object_warnings (object_key ubigint, kind varchar, detail varchar);
 create or replace table failures (
     exception_id varchar, episode integer, operation varchar, object_key ubigint, object_type varchar, object_id varchar,
-    system varchar, dependency varchar, opened_at timestamptz, last_failed_at timestamptz, resolved_at timestamptz,
+    system varchar, dependency varchar, opened_at timestamptz, last_failed_at timestamptz, resolved_at timestamptz, first_failed_at timestamptz,
     attempt_count bigint, retry_count bigint, outcome varchar, error_code varchar, exception varchar, http_status integer,
     message varchar, endpoint varchar, trace_id uuid, span_id ubigint, replay_id varchar, signature varchar, sentence varchar
 );

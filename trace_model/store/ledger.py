@@ -37,6 +37,8 @@ _ARROW: dict[str, pa.DataType] = {
     "due_at": _UTC,
     "writes": pa.list_(pa.string()),
     "requires_absent": pa.bool_(),
+    "reconciles": pa.bool_(),
+    "doubted_at": _UTC,
     "tries": pa.int32(),
     "not_before": _UTC,
     "sent_at": _UTC,
@@ -63,9 +65,7 @@ class Ledger:
         }
         table = pa.table({"plan_id": pa.array([plan.plan_id] * len(plan.items), pa.string()), **columns})
         with self._writing() as c:
-            kept = [
-                json.dumps(plan.patch) if n == "patch" and plan.patch is not None else getattr(plan, n) for n in _PLAN
-            ]
+            kept = [_kept(getattr(plan, n)) for n in _PLAN]
             marks = ", ".join("?" * len(_PLAN))
             c.execute(f"insert into replay_plans ({', '.join(_PLAN)}) values ({marks})", kept)  # noqa: S608 our own names
             c.register("frozen_items", table)
@@ -213,9 +213,9 @@ class Ledger:
                 return 0
         with self._writing() as c:
             rows = c.execute(
-                "update replay_items set outcome = 'uncertain', detail = 'nobody heard the answer' "
+                "update replay_items set outcome = 'uncertain', detail = 'nobody heard the answer', doubted_at = ? "
                 "where outcome = 'sent' and not list_contains(?::varchar[], plan_id || '/' || item_no) returning item_no",
-                [names],
+                [self._clock(), names],
             ).fetchall()
             return len(rows)
 
@@ -228,7 +228,7 @@ class Ledger:
                 "or outcome = 'no_evidence' and sent_at > ?) order by plan_id, item_no",
                 [late_since],
             )
-        return [(row["plan_id"], _item(row)) for row in rows]
+        return [(row["plan_id"], item_of(row)) for row in rows]
 
     # -- below ---------------------------------------------------------------------------------------------------
 
@@ -237,6 +237,8 @@ class Ledger:
     ) -> bool:
         sources = [o for o, following in LEGAL_OUTCOMES.items() if outcome in following]
         settled = {} if outcome in OUTSTANDING else {"settled_at": self._clock()}
+        if outcome == "uncertain":
+            settled = {"doubted_at": self._clock()}
         return self._set(c, plan_id, item_no, {"outcome": outcome, **settled, **columns}, among=sources)
 
     @staticmethod
@@ -279,7 +281,7 @@ class Ledger:
             c.rollback()
         items: dict[str, list[PlanItem]] = {plan_id: [] for plan_id in ids}
         for row in rows:
-            items[row["plan_id"]].append(_item(row))
+            items[row["plan_id"]].append(item_of(row))
         return [_plan(row, items[row["plan_id"]]) for row in plans]
 
     @contextmanager
@@ -294,12 +296,16 @@ def _dicts(c: duckdb.DuckDBPyConnection, text: str, parameters: list[Any]) -> li
 
 
 def _kept(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return json.dumps(value)
     return list(value) if isinstance(value, tuple) else value
 
 
-def _item(row: Mapping[str, Any]) -> PlanItem:
+def item_of(row: Mapping[str, Any]) -> PlanItem:
+    """The item of a row of replay_items."""
     values: dict[str, Any] = {name: row[name] for name in _ITEM}
-    return PlanItem(**(values | {"writes": tuple(row["writes"])}))
+    patch = json.loads(row["patch"]) if row["patch"] else None
+    return PlanItem(**(values | {"writes": tuple(row["writes"]), "patch": patch}))
 
 
 def _plan(row: Mapping[str, Any], items: Sequence[PlanItem]) -> Plan:
@@ -316,6 +322,8 @@ def _told(plan: Plan) -> dict[str, Any]:
         "items": len(plan.items),
         "to_send": len(plan.sends),
         "needs_approval": plan.needs_approval,
+        "approval_reason": plan.approval_reason,
+        "replaces": plan.replaces,
         "patch": plan.patch,
         "from_step": plan.from_step,
         "data_fixed": plan.data_fixed,

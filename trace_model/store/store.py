@@ -8,7 +8,9 @@ is lost or counted twice over a crash (docs/decisions/001-record-then-derive.md)
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +25,7 @@ import pyarrow as pa
 
 from trace_model.catalogue.failure_rules import Rules, load_rules
 from trace_model.catalogue.schema import Catalogue
-from trace_model.errors import StoreUnavailable
+from trace_model.errors import PermanentError, StoreUnavailable
 from trace_model.spans import SCHEMA, Recorded
 from trace_model.store import actions, catalogue_tables
 from trace_model.store.actions import Action
@@ -36,6 +38,12 @@ BATCH_SPANS = 20_000
 """The most spans one projection transaction takes; more are taken in the next."""
 CATCH_UP_SPANS = 400_000
 """Further behind than this, deriving everything again is cheaper than batch by batch."""
+PROJECTING_NICENESS = 5
+"""How far the projecting thread stands back for threads that answer people (`nice`, Linux)."""
+REST_SHARE, REST_LEAST_S = 0.5, 0.25
+"""After a batch the projecting thread rests for this share of the time it took, and at least so long, unless somebody waits for it
+or it is a whole batch behind: so people who look at screens have the processor first, and spans that arrive meanwhile share a
+batch's fixed cost."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ class Store:
     """One database with one catalogue. Threads may share it.
 
     `clock` gives now as aware UTC; it stamps `received_at` and nothing else. Opening brings derived rows that belong to
-    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders).
+    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders); where it may not, they
+    are refused with PermanentError.
     """
 
     def __init__(
@@ -64,21 +73,26 @@ class Store:
         threads: int | None = None,
         memory_limit: str | None = None,
         on_progress: Progress | None = None,
+        may_rebuild: bool = True,
     ) -> None:
         self.catalogue = catalogue
         self.clock = clock
         self.database = Database(path, threads=threads, memory_limit=memory_limit)
         self._writer = self.database.cursor()
         self._deriver = self.database.cursor()
-        self._projector = Projector(self._deriver, catalogue, rules or _rules_of(catalogue))
+        self._projector = Projector(self._deriver, catalogue, rules or rules_of(catalogue))
         self._recorded = threading.Condition()
         self._recorded_seq = self._one("select coalesce(max(seq), 0) from spans")
         self._projected_seq = self._one("select projected_seq from projection_state")
         self._behind_since: float | None = None
         self._fault: str | None = None
+        self._awaited = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._bring_up_to_date(on_progress)
+        if may_rebuild:
+            self._bring_up_to_date(on_progress)
+        else:
+            self._refuse_stale()
         with self.database.reading() as c:
             c.execute(sql("reads/macros.sql"))
             c.execute(sql("forecast.sql"))
@@ -165,16 +179,21 @@ class Store:
         taken = 0
         with self.database.deriving:
             while self._projected_seq < self._recorded_seq:
-                after, until = self._projected_seq, min(self._recorded_seq, self._projected_seq + BATCH_SPANS)
-                with transaction(self._deriver) as c:
-                    self._projector.project(after, until)
-                    c.execute("update projection_state set projected_seq = ?", [until])
-                taken += until - after
-                with self._recorded:
-                    self._projected_seq = until
-                    self._behind_since = time.monotonic() if until < self._recorded_seq else None
-                    self._recorded.notify_all()
+                taken += self._project_batch()
         return taken
+
+    def _project_batch(self) -> int:
+        """The next recorded spans, at most BATCH_SPANS, show in the derived rows; returns how many."""
+        with self.database.deriving:
+            after, until = self._projected_seq, min(self._recorded_seq, self._projected_seq + BATCH_SPANS)
+            with transaction(self._deriver) as c:
+                self._projector.project(after, until)
+                c.execute("update projection_state set projected_seq = ?", [until])
+            with self._recorded:
+                self._projected_seq = until
+                self._behind_since = time.monotonic() if until < self._recorded_seq else None
+                self._recorded.notify_all()
+        return until - after
 
     def settle(self, timeout_s: float) -> bool:
         """True once the derived rows show what was recorded when this was called; False after `timeout_s` seconds.
@@ -188,7 +207,12 @@ class Store:
             self.project()
             return True
         with self._recorded:
-            return self._recorded.wait_for(lambda: self._projected_seq >= target, timeout_s)
+            self._awaited += 1
+            self._recorded.notify_all()
+            try:
+                return self._recorded.wait_for(lambda: self._projected_seq >= target, timeout_s)
+            finally:
+                self._awaited -= 1
 
     def rebuild(self, on_progress: Progress | None = None) -> int:
         """Every derived row is made anew; readers see the old rows until all are there. Returns the spans read."""
@@ -231,7 +255,7 @@ class Store:
         Only the parameters that the file uses are bound, so that one filter serves many questions.
         """
         text = sql_text(f"reads/{question}.sql")
-        used = {name: parameters[name] for name in _parameters(text)}
+        used = {name: parameters[name] for name in parameters_of(text)}
         with self.database.reading() as c:
             return c.sql(text, params=used).to_arrow_table()
 
@@ -255,28 +279,60 @@ class Store:
         self.database.close()
 
     def _follow(self) -> None:
+        if sys.platform == "linux":  # elsewhere a priority is the whole process's
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PROJECTING_NICENESS)
         while not self._stopping.is_set():
             with self._recorded:
                 self._recorded.wait_for(
                     lambda: self._stopping.is_set() or self._projected_seq < self._recorded_seq, 1.0
                 )
+                is_behind = self._projected_seq < self._recorded_seq
             if self._stopping.is_set():
                 return
+            if not is_behind:
+                continue
             try:
-                self.project()
+                began = time.monotonic()
+                self._project_batch()
                 self._fault = None
+                self._rest(max(REST_LEAST_S, REST_SHARE * (time.monotonic() - began)))
             except (duckdb.Error, StoreUnavailable) as fault:
                 # kept spans are safe; the screens say that they are behind, and it is tried again
                 self._fault = str(fault)
                 log.exception("projection failed; trying again in 2 s")
                 self._stopping.wait(2.0)
 
+    def _rest(self, seconds: float) -> None:
+        """Returns after `seconds`, or as soon as somebody waits, a whole batch has come in, or the store closes."""
+        with self._recorded:
+            self._recorded.wait_for(
+                lambda: (
+                    self._awaited > 0
+                    or self._recorded_seq - self._projected_seq >= BATCH_SPANS
+                    or self._stopping.is_set()
+                ),
+                seconds,
+            )
+
     def _bring_up_to_date(self, on_progress: Progress | None) -> None:
-        with self.database.reading() as c:
-            state = c.execute("select catalogue_hash, projection_hash from projection_state").fetchone()
+        state = self._state()
         current = (catalogue_tables.fingerprint(self.catalogue), projection_hash())
         if state != current or self._recorded_seq - self._projected_seq > CATCH_UP_SPANS:
             self.rebuild(on_progress)
+
+    def _refuse_stale(self) -> None:
+        state = self._state()
+        if state != (catalogue_tables.fingerprint(self.catalogue), projection_hash()):
+            self.database.close()
+            other = "another catalogue" if state and state[0] != catalogue_tables.fingerprint(self.catalogue) else None
+            raise PermanentError(
+                f"{self.database.path} was derived by {other or 'another version of Cashtrail'}, and may not be derived again "
+                "here. " + ("Name the catalogue it was derived by." if other else "Run `cashtrail rebuild` first.")
+            )
+
+    def _state(self) -> tuple[Any, ...] | None:
+        with self.database.reading() as c:
+            return c.execute("select catalogue_hash, projection_hash from projection_state").fetchone()
 
     def _one(self, text: str) -> int:
         with self.database.reading() as c:
@@ -290,12 +346,14 @@ def sql_text(name: str) -> str:
 
 
 @cache
-def _parameters(text: str) -> frozenset[str]:
+def parameters_of(text: str) -> frozenset[str]:
+    """The names of the parameters that a statement binds."""
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return frozenset(re.findall(r"\$([a-z_]+)", code))
 
 
-def _rules_of(catalogue: Catalogue) -> Rules:
+def rules_of(catalogue: Catalogue) -> Rules:
+    """The failure rules that the catalogue names, packs and its own."""
     packs = catalogue.failure_rules.packs
     return load_rules(None if packs == "shipped" else [Path(p) for p in packs], catalogue.failure_rules.rules)
 

@@ -62,6 +62,8 @@ def test_a_file_holds_what_the_page_was_asked_for(tmp_path: Path, browser: Any) 
         page.locator("input[type=password]").fill("let-me-in")
         page.keyboard.press("Enter")
         page.get_by_text("1 to 1 of 1").wait_for()
+        page.reload()
+        page.get_by_text("1 to 1 of 1").wait_for()
         page.get_by_role("button", name="Download").click()
         with page.expect_download() as given:
             page.get_by_role("button", name="CSV", exact=True).click()

@@ -79,6 +79,7 @@ class Mischief:
     probe_is_mute: float = 0.0
     down: set[str] = field(default_factory=set)
     other_cause: bool = False
+    reconciles: bool = False
 
 
 class SmallEngine:
@@ -91,7 +92,7 @@ class SmallEngine:
         self.posts = 0
         self.kept: list[dict[str, Any]] = []
         self.bodies: list[dict[str, Any]] = []
-        self._said = said
+        self.said = said
         self._runs: dict[str, dict[str, str]] = {}
         self._states: dict[str, str] = {}
         self._random = random.Random(seed)
@@ -118,6 +119,8 @@ class SmallEngine:
         with self._lock:
             if key in self._runs:
                 return 200, self._runs[key], {}
+            if self.books[thing] and m.reconciles:
+                self._carry_on(body)
             if self.books[thing]:
                 return 409, {"reason": f"the ERP has {thing}"}, {}
             self._runs[key] = {"run_id": f"run-{len(self._runs)}"}
@@ -126,6 +129,11 @@ class SmallEngine:
         if self.chance(m.answers_503_after_taking):
             return 502, {"reason": "bad gateway"}, {}
         return 202, self._runs[key], {}
+
+    def _carry_on(self, body: dict[str, Any]) -> None:
+        keys = {f"q2c.{body['object']['type']}.id": body["object"]["id"], "q2c.operation": body["operation"]}
+        told = {"q2c.replay.id": body["replay_id"], "q2c.outcome": "already_present", "peer.service": "erp-de"}
+        self.said([span(body["operation"], keys | told)])
 
     def _work(self, body: dict[str, Any]) -> None:
         m, thing = self.mischief, body["object"]["id"]
@@ -158,9 +166,9 @@ class SmallEngine:
                     {"name": s["name"], "attributes": json.loads(s["attributes"]), "failed": s["status_message"]}
                     for s in said
                 ]
-            self._said(said)
+            self.said(said)
             if self.chance(m.says_twice):
-                self._said(said)
+                self.said(said)
 
     def state_of(self, replay_id: str) -> str:
         return self._states.get(replay_id, "unknown")
@@ -175,7 +183,8 @@ class SmallEngine:
             if self.chance(self.mischief.probe_is_mute):
                 return 200, {"state": "unknown", "evidence": "the ERP does not answer"}, {}
             state = "present" if self.books[query["id"]] else "absent"
-            return 200, {"state": state, "evidence": f"the ERP's books: {self.books[query['id']]}"}, {}
+            said = {"state": state, "evidence": f"the ERP's books: {self.books[query['id']]}"}
+            return 200, said | {"reconciles": self.mischief.reconciles}, {}
         if path.startswith("/dependencies/"):
             return 200, {"state": "down" if path.rsplit("/", 1)[1] in self.mischief.down else "up"}, {}
         if path == "/spans":

@@ -472,13 +472,23 @@ class Oracle:
                 and f["said"].milestone == milestone_of.get(name)
                 and f["said"].span.trace not in failed_traces
             ]
-            episodes: dict[float | None, list[float]] = defaultdict(list)
-            for failed in (s.span.until for s in runs if s.failed):
-                episodes[min((at for at in successes if at >= failed), default=None)].append(failed)
-            opened = sorted((min(failed), max(failed), resolved, len(failed)) for resolved, failed in episodes.items())
+            episodes: dict[float | None, list[Said]] = defaultdict(list)
+            for failed in (s for s in runs if s.failed):
+                episodes[min((at for at in successes if at >= failed.span.until), default=None)].append(failed)
+            opened = []
+            for resolved, attempts in episodes.items():
+                ends = [s.span.until for s in attempts]
+                final = [s.span.until for s in attempts if self.role(s.span, "outcome") not in self.c.retries.outcomes]
+                opens = min([*final, min(ends) + self.gives_up_after(name)])
+                if resolved is None or opens <= resolved:
+                    opened.append((opens, min(ends), max(ends), resolved, len(ends)))
             if opened:
                 found[name, o] = [
-                    {"opened": first, "last": last, "resolved": resolved, "attempts": attempts}
-                    for first, last, resolved, attempts in opened
+                    {"opened": opens, "first": first, "last": last, "resolved": resolved, "attempts": attempts}
+                    for opens, first, last, resolved, attempts in sorted(opened)
                 ]
         return found
+
+    def gives_up_after(self, operation: str) -> int:
+        own = next((o.give_up_after_s for o in self.c.operations if o.name == operation), None)
+        return self.c.retries.give_up_after_s if own is None else own

@@ -68,6 +68,8 @@ def attributes(draw: st.DrawFn) -> dict[str, Any]:
         said["q2c.product_line"] = draw(st.sampled_from(["hardware", "subscription"]))
     if draw(st.integers(0, 3)) == 0:
         said["server.address"] = draw(st.sampled_from(["erp-de", "erp-us", "psp"]))
+    if draw(st.booleans()):
+        said["q2c.outcome"] = draw(st.sampled_from(["retrying", "gave_up", "dead_lettered"]))
     if draw(st.integers(0, 5)) == 0:
         said["q2c.error.code"] = draw(st.sampled_from(["E1", "E2"]))
     return said
@@ -76,6 +78,7 @@ def attributes(draw: st.DrawFn) -> dict[str, Any]:
 USUAL: list[dict[str, Any]] = [
     {"q2c.operation": "crm.submit_order", "q2c.order.id": "SO-1", "q2c.amount": "100.00", "q2c.currency": "EUR"},
     {"q2c.operation": "erp.create_order", "q2c.order.id": "SO-1"},
+    {"q2c.operation": "erp.create_order", "q2c.order.id": "SO-1", "q2c.outcome": "retrying"},
     {"q2c.operation": "erp.create_order", "q2c.order.id": "SO-1", "sap.sales_order.id": "4500001"},
     {"q2c.operation": "erp.create_order", "sap.sales_order.id": "4500001"},
     {"q2c.operation": "erp.create_order", "q2c.order.id": "SO-2", "sap.sales_order.id": "4500001"},

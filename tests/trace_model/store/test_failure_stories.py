@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.trace_model.store.derived_rows import told
 from tests.trace_model.store.spans_of import Story, instant
+
+EVERY: dict[str, Any] = dict.fromkeys(("state", "class", "category", "owner_team", "group_id", "system")) | {
+    "offset": 0,
+    "limit": 50,
+}
 
 
 def test_a_nameless_http_child_is_evidence_of_the_operation_above_it() -> None:
@@ -95,6 +102,100 @@ def test_any_later_word_of_the_milestone_heals_not_only_the_first() -> None:
     s.does("erp.create_order", 5, order="SO-1", error="timeout")
     s.does(None, 9, name="order booked", order="SO-1", milestone="order_accepted")
     assert [f["resolved_at"] for f in told(s.spans).failures()] == [instant(10)]
+
+
+RETRYING, GAVE_UP = {"q2c.outcome": "retrying"}, {"q2c.outcome": "gave_up"}
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_the_engine_retries_and_heals_by_itself_opens_nothing(backwards: bool) -> None:
+    s = Story()
+    s.does("erp.create_order", 0, order="SO-1", error="503", more=RETRYING)
+    s.does("erp.create_order", 2, order="SO-1", error="503", more=RETRYING)
+    s.does("erp.create_order", 4, order="SO-1")
+    spans = s.spans[::-1] if backwards else s.spans
+    rows = told(*([span] for span in spans))
+    assert rows.failures() == []
+    assert sum(r["is_error"] for r in rows.ask("from operation_runs")) == 2
+
+
+def test_an_engine_that_gave_up_opens_at_once_and_all_its_attempts_are_one_exception() -> None:
+    s = Story()
+    s.does("erp.create_order", 0, order="SO-1", error="503", more=RETRYING)
+    s.does("erp.create_order", 2, order="SO-1", error="503", more=GAVE_UP)
+    [failure] = told(s.spans).failures()
+    assert (failure["first_failed_at"], failure["opened_at"], failure["attempt_count"]) == (instant(1), instant(3), 2)
+
+
+def test_an_engine_that_never_comes_back_is_believed_until_the_declared_time_to_give_up() -> None:
+    s = Story()
+    s.does("erp.create_order", 0, order="SO-1", error="503", more=RETRYING)
+    s.does("erp.create_order", 4, order="SO-1", error="503", more=RETRYING)
+    rows = told(s.spans)
+    [failure] = rows.failures()
+    assert (failure["opened_at"], failure["last_failed_at"]) == (instant(6), instant(5))
+    assert [rows.store.rows("exceptions", **EVERY, as_of=instant(t)) != [] for t in (5.9, 6)] == [False, True]
+
+
+def test_healing_late_leaves_a_resolved_exception_and_failing_for_good_again_a_regression() -> None:
+    s = Story()
+    s.does("erp.create_order", 0, order="SO-1", error="503", more=RETRYING)
+    s.does("erp.create_order", 9, order="SO-1")
+    s.does("erp.create_order", 20, order="SO-1", error="503", more=RETRYING)
+    s.does("erp.create_order", 22, order="SO-1")
+    s.does("erp.create_order", 30, order="SO-1", error="422", more=GAVE_UP)
+    found = told(s.spans).failures()
+    assert [(f["episode"], f["opened_at"], f["resolved_at"]) for f in found] == [
+        (1, instant(6), instant(10)),
+        (2, instant(31), None),
+    ]
+
+
+def test_the_cause_is_what_the_deepest_failing_span_threw() -> None:
+    s = Story()
+    run = s.does("erp.create_order", 0, order="SO-1", error="sync failed", thrown=("SyncError", "sync failed"), until=9)
+    call = s.does(None, 1, name="POST", under=run, kind=3, error="422", more={"http.response.status_code": 422})
+    s.does(
+        None,
+        2,
+        name="check tax",
+        under=call,
+        service="erp-de",
+        error="no",
+        thrown=("TaxError", "ship-to has no tax id in DE"),
+    )
+    [failure] = told(s.spans).failures()
+    assert (failure["exception"], failure["message"]) == ("TaxError", "ship-to has no tax id in DE")
+
+
+def test_a_call_that_healed_inside_the_run_is_not_its_cause() -> None:
+    s = Story()
+    run = s.does(
+        "erp.create_order", 0, order="SO-1", error="mapping", thrown=("MappingError", "no item for SKU-1"), until=9
+    )
+    call = s.does(None, 1, name="GET /items", under=run, kind=3, error="busy", more={"http.response.status_code": 503})
+    s.does(
+        None, 1, name="handle", under=call, service="erp-de", error="busy", thrown=("LockTimeout", "table is locked")
+    )
+    s.does(None, 3, name="GET /items", under=run, kind=3)
+    [failure] = told(s.spans).failures()
+    assert (failure["exception"], failure["message"], failure["http_status"]) == (
+        "MappingError",
+        "no item for SKU-1",
+        None,
+    )
+    assert failure["retry_count"] == 1
+
+
+def test_of_several_calls_that_failed_the_last_is_the_cause() -> None:
+    s = Story()
+    run = s.does("erp.create_order", 0, order="SO-1", error="gave up", until=9)
+    first = s.does(None, 1, name="POST", under=run, kind=3, error="503", more={"http.response.status_code": 503})
+    s.does(None, 1, name="handle", under=first, service="erp-de", error="down", more={"q2c.error.code": "DOWN"})
+    s.does(None, 4, name="POST", under=run, kind=3, error="no answer", more={"error.type": "ReadTimeout"})
+    [failure] = told(s.spans).failures()
+    assert (failure["exception"], failure["error_code"], failure["http_status"]) == ("ReadTimeout", None, None)
+    assert failure["retry_count"] == 1
 
 
 def test_a_success_before_the_failure_heals_nothing() -> None:

@@ -46,7 +46,13 @@ def test_sql_derives_what_a_slow_reading_derives(spans: list[Span]) -> None:
         for name, reached in milestones.items()
     }
     assert failures_of(rows) == {
-        (operation, short(o), number): (at(e["opened"]), at(e["last"]), at(e["resolved"]), e["attempts"])
+        (operation, short(o), number): (
+            at(e["opened"]),
+            at(e["first"]),
+            at(e["last"]),
+            at(e["resolved"]),
+            e["attempts"],
+        )
         for (operation, o), episodes in oracle.failures.items()
         for number, e in enumerate(episodes, 1)
     }
@@ -123,6 +129,7 @@ def failures_of(rows: Rows) -> dict[Any, Any]:
     return {
         (r["operation"], named(r, "o"), r["episode"]): (
             r["opened_at"],
+            r["first_failed_at"],
             r["last_failed_at"],
             r["resolved_at"],
             r["attempt_count"],

@@ -73,9 +73,7 @@ begun as (
 ceased as (
     select m.* from members m anti join deserving d on d.kind = m.kind and d.subject = m.subject
 )
-select 'begun' as change, b.kind, concat_ws('|', b.kind,
-        case b.kind when 'exception' then b.group_id when 'outage' then b.system when 'silent' then b.owner_team when 'queue_depth' then b.owner_team
-            else concat_ws('|', b.promise, b.owner_team, coalesce(b.class, '-')) end) as cause_key,
+select 'begun' as change, b.kind, alert_cause(b.kind, b.promise, b.owner_team, b.class, b.system, b.group_id) as cause_key,
     b.subject, b.lead_key, b.object_type, b.object_id, b.owner_team, b.class, b.category, b.system, b.promise, b.group_id, b.title,
     b.amount::decimal(18, 2) as amount, b.since, null::bigint as member_no, null as alert_id, null as clock_state, null::timestamptz as due_at,
     null::timestamptz as stopped_at, null as timeline_ended, null as failure_state, null as sentence

@@ -112,6 +112,19 @@ left join running r on r.lead_key = t.lead_key
 left join failing f on f.lead_key = t.lead_key
 where t.started_at <= as_of;
 
+-- is_down: whether a system is down by its calls of ten minutes: half or more of at least five failed.
+create or replace macro is_down(call_count, failed_count) as call_count >= 5 and failed_count * 2 >= call_count;
+
+-- alert_cause: what an alert is one of: things of one cause at one time are one alert.
+create or replace macro alert_cause(kind, promise, owner_team, class, system, group_id) as concat_ws('|', kind,
+    case kind
+        when 'exception' then group_id
+        when 'outage' then system
+        when 'silent' then owner_team
+        when 'queue_depth' then owner_team
+        else concat_ws('|', promise, owner_team, coalesce(class, '-'))
+    end);
+
 -- latencies: one row per timeline that reached one milestone in the days before `as_of`: from when, until when (null: still waiting) it took to reach
 -- another, and by when it was promised. Cancelled timelines are left out.
 create or replace macro latencies(from_milestone, to_milestone, as_of, days) as table
@@ -121,3 +134,78 @@ join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = from_mil
 left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = to_milestone
 left join clocks c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = from_milestone and stop = to_milestone)
 where a.reached_at <= as_of and a.reached_at > as_of - to_days(days) and coalesce(t.cancelled_at > as_of, true);
+
+-- flow_steps: one row per timeline that started on the days from_day..until_day (UTC) and step of the declared path that its segment expects, with
+-- how much of it should be there by the step before (one that was passed over does not count) and how much is, in the order's currency, and why. Cancelled ones are left out.
+-- explanation (null: they do not differ): exception (an open one stands in the way: of the step's
+-- operation, or of one of its object that has no step), in_transit (within its promise, or without one not yet stuck),
+-- not_seen (past that, and nothing was seen of it), passed_over (never seen, though a later step was), lessened (complete with less: a credit),
+-- more (covers more than the step before). difference = due_amount - amount, so that what is explained adds up to the whole.
+create or replace macro flow_steps(as_of, from_day, until_day) as table
+with leads as (
+    select lead_key, lead_type, lead_id, customer_name, started_at::date as day, coalesce(legal_entity, 'not given') as legal_entity,
+        coalesce(currency, 'not given') as currency, coalesce(amount, 0) as whole, reporting_amount, quantity, stuck_at,
+        region, product_line, legal_entity as entity, tier, workflow
+    from timelines
+    where started_at <= as_of and started_at::date between from_day and until_day and coalesce(cancelled_at > as_of, true)
+),
+steps as (
+    select l.*, c.milestone, c.label, c.position, c.object_type, c.owner_team, c.system, m.lead_key is not null as is_reached, m.reached_at,
+        coalesce(m.complete_at <= as_of, false) as is_complete,
+        case
+            when m.lead_key is null then 0
+            when c.covers = 'amount' then coalesce(m.covered_amount, l.whole)
+            when c.covers = 'quantity' and l.quantity > 0 and m.covered_quantity is not null then l.whole * least(m.covered_quantity / l.quantity, 1)
+            else l.whole
+        end::decimal(18, 2) as amount
+    from leads l
+    join cat_milestones c on c.expected = 'always'
+        and (len(c.regions) = 0 or list_contains(c.regions, l.region))
+        and (len(c.product_lines) = 0 or list_contains(c.product_lines, l.product_line))
+        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, l.entity))
+        and (len(c.tiers) = 0 or list_contains(c.tiers, l.tier))
+        and (len(c.workflows) = 0 or list_contains(c.workflows, l.workflow))
+    left join timeline_milestones m on m.lead_key = l.lead_key and m.milestone = c.milestone and least(m.reached_at, m.complete_at) <= as_of
+),
+placed as (
+    select *, not is_reached and coalesce(bool_or(is_reached) over after, false) as is_passed
+    from steps
+    window after as (partition by lead_key order by position rows between 1 following and unbounded following)
+),
+ordered as (
+    select *,
+        coalesce(last_value(case when not is_passed then is_reached end ignore nulls) over before, true) as is_due,
+        coalesce(last_value(case when not is_passed then amount end ignore nulls) over before, whole)::decimal(18, 2) as due_amount
+    from placed
+    window before as (partition by lead_key order by position rows between unbounded preceding and 1 preceding)
+),
+awaited as (
+    select lead_key, stop as milestone, bool_or(state = 'breached') as is_breached, min(due_at) as due_at
+    from clock_states(as_of) where state not in ('met', 'met_late') group by lead_key, stop
+),
+failing as (
+    select m.lead_key, list(distinct o.milestone) as milestones,
+        list(distinct coalesce(o.object_type, f.object_type)) filter (o.milestone is null) as object_types, arg_max(f.exception_id, f.last_failed_at) as exception_id,
+        arg_max(f.group_id, f.last_failed_at) as group_id, arg_max(f.sentence, f.last_failed_at) as sentence
+    from open_failures(as_of) f
+    join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
+    left join cat_operations o on o.operation = f.operation
+    group by m.lead_key
+)
+select o.* exclude (entity, whole, quantity), o.whole::decimal(18, 2) as order_amount, o.due_amount - o.amount as difference,
+    w.due_at, f.exception_id, f.group_id, f.sentence,
+    case
+        when not o.is_due and o.amount <= o.due_amount then null
+        when o.amount > o.due_amount then 'more'
+        when o.is_complete and o.amount < o.due_amount then 'lessened'
+        when o.is_complete or (o.is_reached and o.amount = o.due_amount) then null
+        when list_contains(f.milestones, o.milestone) or list_contains(f.object_types, o.object_type) then 'exception'
+        when w.is_breached is false then 'in_transit'
+        when o.is_passed then 'passed_over'
+        when f.lead_key is not null then 'exception'
+        when w.lead_key is null and o.stuck_at > as_of then 'in_transit'
+        else 'not_seen'
+    end as explanation
+from ordered o
+left join awaited w on w.lead_key = o.lead_key and w.milestone = o.milestone
+left join failing f on f.lead_key = o.lead_key;

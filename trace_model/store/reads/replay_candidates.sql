@@ -52,7 +52,8 @@ select n.exception_id, n.group_id, n.operation, n.object_type, n.object_id, n.ob
     case when e.last.outcome = 'no_evidence' then e.last.replay_id end as unproven_replay_id,
     case when e.last.outcome = 'failed_again' then e.last.signature end as last_replay_signature,
     case when e.last.outcome = 'failed_again' then e.last.settled_at end as last_replay_failed_at,
-    n.class = 'dependency' and coalesce(s.succeeded_at > n.last_failed_at, false) as succeeded_since
+    n.class = 'dependency' and coalesce(s.succeeded_at > n.last_failed_at, false) as succeeded_since,
+    n.owner_team
 from named n
 cross join cat_settings k
 left join objects b on b.object_key = n.object_key
