@@ -1,4 +1,7 @@
-"""What people do to exception groups: each deed checks its right, needs a reason, and is one link of the audit chain."""
+"""What people do to exception groups and to the clocks of a timeline.
+
+Each deed checks its right, needs a reason, and is one link of the audit chain.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ from trace_model.store import Store
 from trace_model.store.actions import Action
 
 GROUP_DEEDS: tuple[str, ...] = ("acknowledge", "assign", "snooze", "resolve", "reclassify", "note")
+CLOCK_DEEDS: tuple[str, ...] = ("pause", "resume")
+SHOWN_WITHIN_S = 5.0
+"""How long a deed on clocks waits for what was said and done before to show, and then to show itself; it holds anyway."""
 CLASSES = ("business", "technical", "dependency", "unknown")
 REASON_MOST = 2000
 
@@ -27,7 +33,7 @@ def reason_of(text: str | None) -> str:
 
 
 class Deeds:
-    """The deeds on exception groups, the same for screen and API."""
+    """The deeds on exception groups and timelines, the same for screen and API."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -54,6 +60,58 @@ class Deeds:
             detail=detail,
         )
 
+    def on_timeline(
+        self,
+        principal: Principal,
+        deed: str,
+        type_: str,
+        id_: str,
+        reason: str,
+        particulars: Mapping[str, Any] | None = None,
+    ) -> Action:
+        """The clocks of the timeline stand still (`pause`) or run again (`resume`) for the named pause, from `at` (default: now).
+
+        Raises Refused (no right, no reason, no such pause, nothing to change) or UnknownThing (no such timeline).
+        """
+        principal.require(Right.TRIAGE)
+        if deed not in CLOCK_DEEDS:
+            raise Refused(f"'{deed}' is no deed on a timeline. Known: {', '.join(CLOCK_DEEDS)}")
+        why = reason_of(reason)
+        given = dict(particulars or {})
+        pauses = {p.name: p.label for p in self._store.catalogue.pauses}
+        name = given.get("pause")
+        if name not in pauses:
+            raise Refused(f"{deed} needs 'pause', one of {', '.join(pauses) or 'none declared'}; found {name!r}")
+        now = self._store.clock()
+        at = now if given.get("at") is None else _instant("at", given["at"])
+        if at > now:
+            raise Refused(f"'at' must not lie ahead; found {given['at']!r}")
+        self._store.settle(SHOWN_WITHIN_S)
+        found = self._store.rows("timeline", type=type_, id=id_, as_of=now)
+        if not found:
+            raise UnknownThing(f"no {type_} '{id_}' leads a timeline as of {now:%Y-%m-%d %H:%M:%S} UTC")
+        standing = [
+            p
+            for p in self._store.rows("timeline_pauses", lead_key=found[0]["lead_key"], as_of=now)
+            if p["pause"] == name and p["until_at"] is None
+        ]
+        if deed == "pause" and standing:
+            raise Refused(f"{pauses[name]} stands already, since {standing[0]['from_at']:%Y-%m-%d %H:%M} UTC")
+        if deed == "resume" and not standing:
+            raise Refused(f"{pauses[name]} does not stand, so there is nothing to resume from")
+        if deed == "resume" and at < standing[0]["from_at"]:
+            raise Refused(f"it stands since {standing[0]['from_at']:%Y-%m-%d %H:%M} UTC and cannot end before")
+        action = self._store.act(
+            actor=principal.name,
+            deed=deed,
+            subject_type="timeline",
+            subject_id=f"{type_}:{id_}",
+            reason=why,
+            detail={"pause": name, "at": at.isoformat()},
+        )
+        self._store.settle(SHOWN_WITHIN_S)
+        return action
+
     def _particulars(self, deed: str, given: dict[str, Any]) -> dict[str, Any]:
         match deed:
             case "assign":
@@ -65,12 +123,7 @@ class Deeds:
                 return {key: given.get(key) for key in ("team", "person")}
             case "snooze":
                 until = given.get("until")
-                try:
-                    instant = until if isinstance(until, datetime) else datetime.fromisoformat(str(until))
-                except ValueError:
-                    raise Refused(f"snooze needs 'until', an RFC 3339 instant; found {until!r}") from None
-                if instant.tzinfo is None:
-                    raise Refused(f"'until' needs a time zone; found {until!r}")
+                instant = _instant("until", until)
                 if instant <= self._store.clock():
                     raise Refused(f"'until' must lie ahead; found {until!r}")
                 return {"until": instant.isoformat()}
@@ -82,3 +135,13 @@ class Deeds:
                 return {key: given.get(key) for key in ("class", "category")}
             case _:
                 return {}
+
+
+def _instant(name: str, value: Any) -> datetime:
+    try:
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise Refused(f"'{name}' must be an RFC 3339 instant; found {value!r}") from None
+    if instant.tzinfo is None:
+        raise Refused(f"'{name}' needs a time zone; found {value!r}")
+    return instant

@@ -53,6 +53,15 @@ class StartShift:
 
 
 @dataclass(frozen=True, slots=True)
+class MonthClose:
+    """What starts in [`from_at`, `until_at`) belongs to the books that close at `closes_at`. Aware UTC."""
+
+    from_at: datetime
+    until_at: datetime
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """A clock stands from `from_at` up to `until_at`, or until further notice where that is None. Aware UTC."""
 
@@ -115,6 +124,58 @@ def start_shifts(calendar: Calendar, first_day: date, last_day: date) -> list[St
         if from_at < until_at:
             table.append(StartShift(from_at, until_at, counts_from_at))
     return table
+
+
+def month_closes(calendar: Calendar, first_day: date, last_day: date) -> list[MonthClose]:
+    """The month-end closes as a table: one row per month of the span, in order; together they tile it. Empty without a close.
+
+    A start belongs to its local month; where that month has closed already, to the next.
+    Raises as `openings` does, and CalendarExhausted if a month has too few working days.
+
+    >>> office = Calendar.model_validate({"name": "office", "time_zone": "UTC", "hours": {"friday": ["09:00-17:00"]},
+    ...     "month_end_close": {"working_day": -1, "at": "18:00"}})
+    >>> for m in month_closes(office, date(2026, 3, 1), date(2026, 4, 30)):
+    ...     print(f"from {m.from_at:%d %b %H:%M} closes {m.closes_at:%d %b %H:%M}")
+    from 01 Mar 00:00 closes 27 Mar 18:00
+    from 27 Mar 18:00 closes 24 Apr 18:00
+    """
+    table: list[MonthClose] = []
+    month = first_day.replace(day=1)
+    while month <= last_day:
+        following = _following_month(month)
+        closes_at = _close_of(calendar, month)
+        if closes_at is None:
+            return []
+        from_at = table[-1].until_at if table else _instant(month, 0, calendar.time_zone)
+        until_at = min(_instant(following, 0, calendar.time_zone), closes_at)
+        if from_at < until_at:
+            table.append(MonthClose(from_at, until_at, closes_at))
+        month = following
+    return table
+
+
+def close_after(calendar: Calendar, started_at: datetime) -> datetime:
+    """The month-end close by which what starts at `started_at` must be done. Aware UTC; the slow twin of `month_closes`.
+
+    Raises ValueError for a naive instant or a calendar without a close.
+
+    >>> office = Calendar.model_validate({"name": "office", "time_zone": "UTC", "hours": {"friday": ["09:00-17:00"]},
+    ...     "month_end_close": {"working_day": 1, "at": "12:00"}})
+    >>> f"{close_after(office, datetime(2026, 3, 31, 23, tzinfo=UTC)):%a %d %b %H:%M}"
+    'Fri 03 Apr 12:00'
+    """
+    started_at = _utc(started_at)
+    month = _local_day(started_at, calendar.time_zone).replace(day=1)
+    while (closes_at := _close_of(calendar, month)) is not None and closes_at <= started_at:
+        month = _following_month(month)
+    if closes_at is None:
+        raise ValueError(f"calendar {calendar.name!r} declares no month_end_close")
+    return closes_at
+
+
+def day_start(calendar: Calendar, day: date) -> datetime:
+    """The instant at which a local day of the calendar's zone begins. Aware UTC."""
+    return _instant(day, 0, calendar.time_zone)
 
 
 def effective_start(calendar: Calendar, started_at: datetime) -> datetime:
@@ -282,6 +343,27 @@ def _in_order(pauses: Iterable[Pause]) -> list[Pause]:
         if pause.until_at is not None and pause.until_at < pause.from_at:
             raise ValueError(f"a pause ends at {pause.until_at}, before it begins at {pause.from_at}")
     return sorted(standing, key=lambda pause: pause.from_at)
+
+
+def _close_of(calendar: Calendar, month: date) -> datetime | None:
+    """When the books of the month that begins on `month` close; None if the calendar declares no close."""
+    close = calendar.month_end_close
+    if close is None:
+        return None
+    following = _following_month(month)
+    begins, ends = (following, _following_month(following)) if close.working_day > 0 else (month, following)
+    worked = [day for day in _days(begins, ends - timedelta(days=1)) if _stretches_of_day(calendar, day)]
+    place = close.working_day - 1 if close.working_day > 0 else close.working_day
+    if not -len(worked) <= place < len(worked):
+        raise CalendarExhausted(
+            f"calendar {calendar.name!r} closes its books on working day {close.working_day}, but {begins:%B %Y} "
+            f"has only {len(worked)}; name another day"
+        )
+    return _instant(worked[place], close.at, calendar.time_zone)
+
+
+def _following_month(month: date) -> date:
+    return (month.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def _next_working_day(calendar: Calendar, day: date) -> date:

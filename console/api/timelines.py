@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Body, HTTPException, Query
+from pydantic import BaseModel, ConfigDict
 
-from console.api.asking import AsOf, Cursor, Limit, Reading
+from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.wire import amount, instant, offset_of, page, plain, thing
-from console.resources import Resources
+from console.resources import Resources, current
 from trace_model.errors import UnknownThing
 
 router = APIRouter(tags=["timelines"])
 
+CLOCK_FIELDS = (
+    "promise", "started_at", "at_risk_at", "due_at", "stopped_at", "state", "paused_by", "target_s", "calendar", "withdrawn_at",
+)  # fmt: skip
 STATES = ("on_track", "at_risk", "breached", "stuck", "completed", "cancelled")
 
 
@@ -118,9 +122,9 @@ def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str,
             if m["reached_at"] is not None
         ],
         "clocks": [
-            plain({k: c[k] for k in ("promise", "started_at", "at_risk_at", "due_at", "stopped_at", "state")})
-            for c in ask("timeline_clocks")
+            plain({k: c[k] for k in CLOCK_FIELDS}) | {"variant": variant_as_dict(c)} for c in ask("timeline_clocks")
         ],
+        "pauses": plain(ask("timeline_pauses")),
         "exceptions": [exception_as_dict(e) for e in ask("timeline_exceptions")],
         "next": {
             "milestone": following[0]["milestone"],
@@ -132,6 +136,36 @@ def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str,
         else None,
         "warnings": plain(ask("timeline_warnings")),
         "as_of": instant(at),
+    }
+
+
+def variant_as_dict(c: dict[str, Any]) -> dict[str, Any]:
+    """Which variant of the promise counts, and why: what it names, and the less specific ones that hold too."""
+    return {"name": c["variant"], "because": c["why"], "outranks": c["outranked"]}
+
+
+class ClockDeed(BaseModel):
+    """Why, which pause, and from when (RFC 3339; default: now)."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = ""
+    pause: str
+    at: str | None = None
+
+
+@router.post("/timelines/{type}/{id:path}/{deed}")
+def act(
+    who: Asker, type: str, id: str, deed: Literal["pause", "resume"], body: Annotated[ClockDeed, Body()]
+) -> dict[str, Any]:
+    """Opens or closes a pause of the timeline's clocks; answers the audit entry."""
+    action = current().deeds.on_timeline(who, deed, type, id, body.reason, {"pause": body.pause, "at": body.at})
+    return {
+        "action_no": action.action_no,
+        "deed": action.deed,
+        "timeline": thing(type, id),
+        "actor": action.actor,
+        "acted_at": instant(action.acted_at),
+        "hash": action.hash,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from console.access import Right
-from console.components import filter_bar, replaying, timeline_parts, waterfall, wording
+from console.components import filter_bar, pausing, replaying, timeline_parts, waterfall, wording
 from console.components.blocks import empty, head, link
 from console.components.live import live
 from console.components.markup import join
@@ -62,6 +62,16 @@ def story(view: View) -> None:
         join([head("Milestones", note="planned against actual"), timeline_parts.milestone_list(view, t, milestones)]),
         key="milestones",
     )
+    panel(timeline_parts.clocks(view, view.rows("timeline_clocks", **of)), key="clocks")
+    standing = view.rows("timeline_pauses", **of)
+    may_pause = view.live and view.who.may(Right.TRIAGE) and t["state"] not in timeline_parts.DONE
+    if standing or may_pause:
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            panel(head("Pauses", note=pausing.note(standing)), key="pauses_head")
+            if may_pause:
+                pausing.offer(t["lead_type"], t["lead_id"], standing)
+    if standing:
+        panel(timeline_parts.pauses(view, standing), key="pauses")
 
 
 def belongings(view: View) -> None:
@@ -71,7 +81,6 @@ def belongings(view: View) -> None:
     of = {"lead_key": t["lead_key"]}
     links = view.rows("timeline_links", **of)
     panel(timeline_parts.objects(view, t, view.rows("timeline_objects", **of), links), key="objects")
-    panel(timeline_parts.clocks(view, view.rows("timeline_clocks", **of)), key="clocks")
     panel(timeline_parts.evidence(view, links, view.rows("timeline_warnings", **of)), key="links")
 
 

@@ -53,6 +53,7 @@ CLOCK: dict[str, Sign] = {
     "breached": Sign("alert", "Breached", "red"),
     "at_risk": Sign("clock", "At risk", "yellow"),
     "running": Sign("dot", "Running", "gray"),
+    "paused": Sign("pause", "Paused", "blue", "It stands still: no working time is counted until the pause ends."),
     "met": Sign("check", "Met", "green"),
     "met_late": Sign("clock", "Met late", "orange"),
 }

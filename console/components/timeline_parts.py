@@ -227,8 +227,8 @@ def clocks(view: View, rows: Sequence[Row]) -> Html:
             ]
         )
     columns = [
-        Column("Promise", lambda c: c["label"]),
-        Column("State", lambda c: badge(known(CLOCK, c["state"])), "fit"),
+        Column("Promise", lambda c: two_lines(c["label"], _variant(c))),
+        Column("State", lambda c: two_lines(badge(known(CLOCK, c["state"])), _clock_note(view, c)), "fit"),
         Column("Started", lambda c: view.at(c["started_at"]), "fit"),
         Column("At risk from", lambda c: view.at(c["at_risk_at"]), "fit", wide=True),
         Column("Due", lambda c: view.at(c["due_at"]), "fit"),
@@ -236,3 +236,34 @@ def clocks(view: View, rows: Sequence[Row]) -> Html:
         Column("Owner", lambda c: filter_bar.team(c["owner_team"]), "fit"),
     ]
     return join([head("Promises", note="in working time of each promise's calendar"), table(columns, rows)])
+
+
+def _variant(c: Row) -> str | None:
+    """Which variant of the promise counts, and why; nothing where it has one only."""
+    if c["why"] is None and c["variant"] == "standard":
+        return None
+    over = f"; more specific than {', '.join(c['outranked'])}" if c["outranked"] else ""
+    return f"{c['variant'].replace('_', ' ')}: {c['why'] or 'made to all'}{over}"
+
+
+def _clock_note(view: View, c: Row) -> Child:
+    if c["withdrawn_at"]:
+        return join(["breach withdrawn: reported late, ", view.at(c["withdrawn_at"])])
+    return c["paused_by"] if c["state"] == "paused" else None
+
+
+def pauses(view: View, rows: Sequence[Row]) -> Html:
+    columns = [
+        Column("Pause", lambda p: p["label"]),
+        Column("From", lambda p: view.at(p["from_at"]), "fit"),
+        Column("Opened by", lambda p: p["opened_by"], "fit"),
+        Column(
+            "Until",
+            lambda p: view.at(p["until_at"]) if p["until_at"] else badge(CLOCK["paused"], title="It stands."),
+            "fit",
+        ),
+        Column("Closed by", lambda p: p["closed_by"] or "—", "fit"),
+    ]
+    return table(
+        columns, rows, caption="While a pause stands, no working time is counted for the promises it holds up."
+    )

@@ -54,7 +54,8 @@ def test_an_order_is_found_and_told_in_the_contracts_shape(told: Any) -> None:
     assert clocks["order_submission"]["state"] == "met"
     assert clocks["order_acceptance"] | {"at_risk_at": ""} == {
         "promise": "order_acceptance", "started_at": "2026-03-02T09:05:00.100000Z", "at_risk_at": "",
-        "due_at": "2026-03-02T11:05:00.100000Z", "stopped_at": None, "state": "running",
+        "due_at": "2026-03-02T11:05:00.100000Z", "stopped_at": None, "state": "running", "paused_by": None, "target_s": 7200.0,
+        "calendar": "always", "withdrawn_at": None, "variant": {"name": "standard", "because": None, "outranks": []},
     }  # fmt: skip
     exception = timeline["exceptions"][0]
     assert (exception["class"], exception["category"], exception["operation"], exception["system"]) == (
@@ -113,6 +114,39 @@ def test_a_deed_needs_a_reason_and_stands_in_the_audit(told: Any) -> None:
     assert told.house.store.first_broken_action() is None
     unknown = told.post("/exception-groups/0000/acknowledge", {"reason": "x"})
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_an_operator_pauses_and_resumes_the_clocks_of_a_timeline(told: Any) -> None:
+    def act(deed: str, **body: str) -> Any:
+        return told.post(f"/timelines/order/SO-1001/{deed}", {"reason": "asked for the tax number"} | body)
+
+    def clocks() -> dict[str, Any]:
+        return {
+            c["promise"]: c
+            for c in told.get("/timelines/order/SO-1001", as_of=(T0 + timedelta(hours=1)).isoformat())["clocks"]
+        }
+
+    assert act("pause", pause="lunch").status_code == 409
+    assert act("pause", pause="waiting_for_customer", reason=" ").status_code == 409
+    assert act("resume", pause="waiting_for_customer").status_code == 409, "nothing stands"
+    at = (T0 + timedelta(minutes=20)).isoformat()
+    done = act("pause", pause="waiting_for_customer", at=at)
+    assert done.status_code == 200, done.text
+    assert (clocks()["order_acceptance"]["state"], clocks()["order_acceptance"]["paused_by"]) == (
+        "paused",
+        "Waiting for the customer",
+    )
+    assert act("pause", pause="waiting_for_customer").status_code == 409, "it stands already"
+    assert act("resume", pause="waiting_for_customer", at=(T0 + timedelta(minutes=10)).isoformat()).status_code == 409
+    assert act("resume", pause="waiting_for_customer", at=(T0 + timedelta(minutes=50)).isoformat()).status_code == 200
+    assert (clocks()["order_acceptance"]["state"], clocks()["order_acceptance"]["due_at"]) == (
+        "running",
+        "2026-03-02T11:35:00.100000Z",
+    )
+    [pause] = told.get("/timelines/order/SO-1001")["pauses"]
+    assert (pause["pause"], pause["opened_by"], pause["closed_by"]) == ("waiting_for_customer", "local", "local")
+    assert [a["deed"] for a in told.get("/audit", subject_id="order:SO-1001")["actions"]] == ["resume", "pause"]
+    assert told.post("/timelines/order/SO-9/pause", {"reason": "x", "pause": "dispute"}).status_code == 404
 
 
 def test_lists_page_by_cursor_to_the_end(told: Any) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,8 +19,10 @@ from trace_model.calendars import (
     Opening,
     Pause,
     StartShift,
+    close_after,
     due_at,
     effective_start,
+    month_closes,
     openings,
     start_shifts,
     worked_s,
@@ -390,101 +387,40 @@ def test_the_oracle_agrees_with_a_counter_of_minutes(
     )
 
 
-# ------------------------------------------------------------------ the tables and the SQL
-
-SQL = re.search(
-    r"```sql\n(.*?)```", (Path(__file__).parents[2] / "docs" / "working-time.md").read_text("utf-8"), re.DOTALL
-)
-OFFICES = {
-    "berlin": calendar("Europe/Berlin", holidays={"country": "DE", "subdivision": "BY"}, cut_off="16:00"),
-    "new_york": calendar("America/New_York", holidays={"country": "US"}),
-    "lord_howe": calendar("Australia/Lord_Howe", every(WEEKDAYS, "00:00-02:15", "02:30-05:00", "22:00-24:00")),
-    "kolkata": calendar("Asia/Kolkata", every(WEEKDAYS[:6], "09:30-13:00", "14:00-18:30"), cut_off="08:00"),
-    "sao_paulo": calendar("America/Sao_Paulo", every(WEEKDAYS, "00:00-06:00", "23:15-24:00"), cut_off="23:30"),
-    "always": calendar("Europe/Berlin", "always", cut_off="12:00"),
-}
-FIRST, LAST = date(2017, 12, 1), date(2019, 6, 30)
+# ------------------------------------------------------------------ month-end closes
 
 
-TABLES = {
-    "clocks": "struct(clock_id bigint, calendar text, started_at timestamptz, target_s bigint)",
-    "pauses": "struct(clock_id bigint, from_at timestamptz, until_at timestamptz)",
-    "openings": "struct(calendar text, opens_at timestamptz, closes_at timestamptz, worked_before_s bigint)",
-    "start_shifts": "struct(calendar text, from_at timestamptz, until_at timestamptz, counts_from_at timestamptz)",
-}
+def test_a_start_belongs_to_its_local_month_until_that_has_closed() -> None:
+    late = calendar("America/New_York", month_end_close={"working_day": 2, "at": "12:00"})
+    assert close_after(late, utc("2026-02-01 04:59")) == utc("2026-02-03 17:00"), "still January in New York"
+    assert close_after(late, utc("2026-02-01 05:00")) == utc("2026-03-03 17:00")
+    early = calendar(month_end_close={"working_day": -1, "at": "15:00"})
+    assert close_after(early, utc("2026-02-27 14:59")) == utc("2026-02-27 15:00"), "the last working day is a Friday"
+    assert close_after(early, utc("2026-02-27 15:00")) == utc("2026-03-31 15:00")
 
 
-def run_sql(
-    clocks: list[dict[str, Any]], pauses: list[dict[str, Any]], last: date = LAST
-) -> dict[int, tuple[Any, Any]]:
-    rows = {
-        "clocks": clocks,
-        "pauses": pauses,
-        "openings": [
-            {"calendar": name, **asdict(row)}
-            for name, office in OFFICES.items()
-            for row in openings(office, FIRST, last)
-        ],
-        "start_shifts": [
-            {"calendar": name, **asdict(row)}
-            for name, office in OFFICES.items()
-            for row in start_shifts(office, FIRST, last)
-        ],
-    }
-    assert SQL is not None, "docs/working-time.md has lost its SQL"
-    with duckdb.connect() as connection:
-        connection.execute("set timezone = 'Australia/Lord_Howe'")  # the session's zone must not matter
-        for name, shape in TABLES.items():
-            connection.execute(f"create table {name} as select unnest($1::{shape}[], recursive := true)", [rows[name]])
-        return {
-            clock_id: (due and due.astimezone(UTC), undue)
-            for clock_id, due, undue in connection.execute(SQL[1]).fetchall()
-        }
+def test_holidays_move_the_close_and_the_cut_off_does_not() -> None:
+    written = {"month_end_close": {"working_day": 1, "at": "12:00"}, "cut_off": "16:00"}
+    office = calendar("UTC", holidays={"extra": ["2026-05-01", "2026-06-01"]}, **written)
+    assert close_after(office, utc("2026-04-30 16:01")) == utc("2026-05-04 12:00"), (
+        "what comes late in April is April's"
+    )
 
 
-def test_the_sql_gives_what_the_oracle_gives_for_ten_thousand_random_clocks() -> None:
-    dice = random.Random(20180218)
-    clocks: list[dict[str, Any]] = []
-    pauses: list[dict[str, Any]] = []
-    expected: dict[int, datetime | None] = {}
-    edges = {name: openings(office, date(2018, 1, 10), date(2018, 12, 30)) for name, office in OFFICES.items()}
-    cut_offs = {
-        name: [shift.from_at for shift in start_shifts(office, date(2018, 1, 10), date(2018, 12, 30))]
-        for name, office in OFFICES.items()
-        if office.cut_off is not None
-    }
-    for clock_id in range(10_000):
-        name = dice.choice(sorted(OFFICES))
-        near = dice.choice(edges[name])
-        anywhere = utc("2018-01-10") + timedelta(days=dice.random() * 350)
-        base = dice.choice([near.opens_at, near.closes_at, dice.choice(cut_offs.get(name, [anywhere])), anywhere])
-        started_at = base + dice.choice(
-            [timedelta(0), timedelta(microseconds=dice.randint(-7_200_000_000, 7_200_000_000))]
-        )
-        target_s = dice.choice([1, 3600, 8 * 3600, dice.randint(1, 300_000)])
-        mine: list[Pause] = []
-        for _ in range(dice.choice([0, 0, 1, 1, 2, 3, 5])):
-            from_at = started_at + timedelta(seconds=dice.choice([0, 3600, dice.randint(-90_000, 600_000)]))
-            length = timedelta(seconds=dice.choice([0, 1, 3600, dice.randint(0, 250_000)]))
-            mine.append(Pause(from_at, None if dice.random() < 0.1 else from_at + length))
-        clocks.append({"clock_id": clock_id, "calendar": name, "started_at": started_at, "target_s": target_s})
-        pauses += [{"clock_id": clock_id, "from_at": p.from_at, "until_at": p.until_at} for p in mine]
-        expected[clock_id] = due_at(started_at, target_s, OFFICES[name], mine)
-    found = run_sql(clocks, pauses)
-    assert found == {clock_id: (due, "paused" if due is None else None) for clock_id, due in expected.items()}
-    assert sum(due is None for due in expected.values()) > 200, "open pauses must occur"
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("working_day", [-3, -1, 1, 4])
+def test_the_closes_tile_time_and_say_what_the_walk_says(zone: str, working_day: int) -> None:
+    office = calendar(zone, month_end_close={"working_day": working_day, "at": "18:00"})
+    table = month_closes(office, date(2018, 1, 1), date(2018, 12, 31))
+    assert all(a.until_at == b.from_at for a, b in pairwise(table))
+    for row in table:
+        for at in (row.from_at, row.until_at - timedelta(seconds=1)):
+            assert close_after(office, at) == row.closes_at
 
 
-def test_the_sql_says_when_the_tables_do_not_reach() -> None:
-    clocks = [
-        {"clock_id": 1, "calendar": "new_york", "started_at": utc("2018-03-30 15:00"), "target_s": 8 * 3600},
-        {"clock_id": 2, "calendar": "new_york", "started_at": utc("2016-03-30 15:00"), "target_s": 8 * 3600},
-        {"clock_id": 3, "calendar": "new_york", "started_at": utc("2018-03-30 15:00"), "target_s": 6 * 3600},
-        {"clock_id": 4, "calendar": "nobody", "started_at": utc("2018-03-30 15:00"), "target_s": 6 * 3600},
-    ]
-    assert run_sql(clocks, [], last=date(2018, 3, 30)) == {
-        1: (None, "calendar_exhausted"),
-        2: (None, "calendar_exhausted"),
-        3: (utc("2018-03-30 21:00"), None),
-        4: (None, "calendar_exhausted"),
-    }
+def test_a_close_that_no_month_has_is_a_fault() -> None:
+    mondays = calendar("UTC", {"monday": ["09:00-17:00"]}, month_end_close={"working_day": 6, "at": "18:00"})
+    with pytest.raises(CalendarExhausted, match="has only"):
+        close_after(mondays, utc("2026-02-01 09:00"))
+    with pytest.raises(ValidationError, match="working_day 0 is no day"):
+        calendar(month_end_close={"working_day": 0, "at": "18:00"})

@@ -201,6 +201,31 @@ def _public_holidays_of(country: str, subdivision: str | None, year: int) -> fro
     return frozenset(public_holidays.country_holidays(country, subdiv=subdivision, years=year, expand=False))
 
 
+class MonthEndClose(BaseModel):
+    """When the books of a month are closed: at a local time of the nth working day of the month that follows (1 is its first),
+    or, counted from the end, of the month itself (-1 is its last).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    working_day: int = Field(ge=-10, le=15)
+    at: Annotated[
+        int,
+        BeforeValidator(_minutes),
+        PlainSerializer(_clock_face, return_type=str),
+        WithJsonSchema({"type": "string", "pattern": r"^\d\d:\d\d$", "examples": ["18:00"]}),
+    ]
+
+    @field_validator("working_day")
+    @classmethod
+    def _some_day(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError(
+                "working_day 0 is no day; 1 is the first of the following month, -1 the last of the month itself"
+            )
+        return value
+
+
 class Calendar(BaseModel):
     """Working time by name: what a promise's hours are counted in.
 
@@ -225,6 +250,7 @@ class Calendar(BaseModel):
         PlainSerializer(lambda minutes: None if minutes is None else _clock_face(minutes), return_type=str | None),
         WithJsonSchema({"type": ["string", "null"], "pattern": r"^\d\d:\d\d$", "examples": ["16:00"]}),
     ] = None
+    month_end_close: MonthEndClose | None = None
 
     @field_validator("time_zone")
     @classmethod

@@ -123,26 +123,38 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         "milestone": [m.name for m in c.milestones],
         "calendar": [k.name for k in c.calendars],
         "promise": [p.name for p in c.promises],
+        "pause": [p.name for p in c.pauses],
         "team": [t.name for t in c.teams],
         "engine": [e.name for e in c.engines],
     }
     sections = dict(
         zip(
             declared,
-            ("systems", "object_types", "operations", "milestones", "calendars", "promises", "teams", "engines"),
+            (
+                "systems",
+                "object_types",
+                "operations",
+                "milestones",
+                "calendars",
+                "promises",
+                "pauses",
+                "teams",
+                "engines",
+            ),
             strict=True,
         )
     )
     for kind, names in declared.items():
         for index, name in enumerate(names):
-            if name in names[:index]:
+            if kind != "promise" and name in names[:index]:
                 yield (sections[kind], index, "name"), f"{kind} '{name}' is declared twice"
 
     def known(
         kind: str, name: str, where: tuple[str | int, ...], user: str
     ) -> Iterator[tuple[tuple[str | int, ...], str]]:
         if name not in declared[kind]:
-            yield where, f"{user} names {kind} '{name}', which is not declared. Known: {', '.join(declared[kind])}."
+            names = ", ".join(dict.fromkeys(declared[kind]))
+            yield where, f"{user} names {kind} '{name}', which is not declared. Known: {names}."
 
     for i, s in enumerate(c.systems):
         yield from known("team", s.owner_team, ("systems", i, "owner_team"), f"system '{s.name}'")
@@ -180,6 +192,15 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
     for i, e in enumerate(c.engines):
         for j, system in enumerate(e.systems):
             yield from known("system", system, ("engines", i, "systems", j), f"engine '{e.name}'")
+    yield from _variants(c)
+    for i, pause in enumerate(c.pauses):
+        user = f"pause '{pause.name}'"
+        for side in ("opens", "closes"):
+            for kind in ("operation", "milestone"):
+                for j, name in enumerate(getattr(getattr(pause, side), f"{kind}s")):
+                    yield from known(kind, name, ("pauses", i, side, f"{kind}s", j), user)
+        for j, name in enumerate(pause.promises):
+            yield from known("promise", name, ("pauses", i, "promises", j), user)
     for i, rule in enumerate(c.owners):
         yield from known("team", rule.team, ("owners", i, "team"), "owners")
     for column, type_name in c.event_table.objects.items():
@@ -194,6 +215,32 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         promises=declared["promise"],
     )
     yield from _cycles(c)
+
+
+def _variants(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Variants of one promise go from the same to the same milestone, are told apart, and never tie."""
+    closing = {k.name for k in c.calendars if k.month_end_close}
+    for i, p in enumerate(c.promises):
+        user = f"promise '{p.name}', variant '{p.variant}'"
+        if p.due and p.calendar not in closing and p.calendar in {k.name for k in c.calendars}:
+            yield (
+                ("promises", i, "calendar"),
+                f"{user} is due at a month-end close, and calendar '{p.calendar}' has none",
+            )
+        for other in (q for q in c.promises[:i] if q.name == p.name):
+            if other.variant == p.variant:
+                yield ("promises", i), f"{user} is declared twice; give each variant a name of its own"
+            elif (other.start, other.stop) != (p.start, p.stop):
+                yield (
+                    ("promises", i),
+                    f"{user} goes from {p.start} to {p.stop}, and '{other.variant}' from {other.start} to {other.stop}",
+                )
+            elif p.ties_with(other):
+                yield (
+                    ("promises", i),
+                    f"{user} ties with '{other.variant}': an order can be promised both, and neither is more specific; "
+                    "name one more condition, or let one end before the other begins",
+                )
 
 
 def _cycles(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str]]:

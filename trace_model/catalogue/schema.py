@@ -49,6 +49,7 @@ ROLES: tuple[str, ...] = (
     "payload_digest",
     "customer_name",
     "object_version",
+    "pause",
 )
 """What a span can say beside its ids; each role is read from the first of its attribute names that is there."""
 
@@ -81,6 +82,7 @@ DEFAULT_ATTRIBUTES: dict[str, list[str]] = {
     "payload_digest": ["q2c.payload.digest"],
     "customer_name": ["q2c.customer.name"],
     "object_version": ["q2c.object.version", "q2c.order.version"],
+    "pause": ["q2c.pause"],
 }
 
 
@@ -220,21 +222,115 @@ class Milestone(Part):
     system: SystemName
 
 
+class PromiseCondition(Condition):
+    """Whom a promise is made to: as `Condition`, by customer, and by the order's amount, `min_amount` <= amount < `below_amount`."""
+
+    customer: list[str] = Field(default=[], description="customer ids")
+    min_amount: Decimal | None = Field(default=None, description="in reporting currency")
+    below_amount: Decimal | None = Field(default=None, description="in reporting currency")
+
+    @property
+    def named(self) -> list[str]:
+        """What the condition names; amounts count once.
+
+        >>> PromiseCondition(region=["EMEA"], min_amount=1, below_amount=9).named
+        ['region', 'amount']
+        """
+        lists = [name for name in (*SEGMENTS, "customer") if getattr(self, name)]
+        return lists + (["amount"] if self.min_amount is not None or self.below_amount is not None else [])
+
+    @property
+    def specificity(self) -> tuple[int, Decimal]:
+        """The greater one wins: what names more; of equals, what begins at the higher amount (docs/promises.md)."""
+        return len(self.named), self.min_amount or Decimal(0)
+
+    def meets(self, other: PromiseCondition) -> bool:
+        """True if one order can fulfil both."""
+        for name in (*SEGMENTS, "customer"):
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if mine and theirs and not set(mine) & set(theirs):
+                return False
+        ends = [c.below_amount for c in (self, other) if c.below_amount is not None]
+        begins = [c.min_amount for c in (self, other) if c.min_amount is not None]
+        return not ends or not begins or max(begins) < min(ends)
+
+    @property
+    def words(self) -> str:
+        """The condition as people say it; empty where it names nothing.
+
+        >>> PromiseCondition(region=["AMER", "APAC"], min_amount=50000).words
+        'region AMER or APAC, amount from 50,000'
+        """
+        said = [
+            f"{name.replace('_', ' ')} {' or '.join(getattr(self, name))}"
+            for name in (*SEGMENTS, "customer")
+            if getattr(self, name)
+        ]
+        band = [
+            f"{word} {value:,.0f}"
+            for word, value in (("from", self.min_amount), ("below", self.below_amount))
+            if value is not None
+        ]
+        return ", ".join([*said, *([f"amount {' and '.join(band)}"] if band else [])])
+
+
 class Promise(Part):
-    """An SLA: from a milestone (`start` = the timeline's first sign) to a milestone within working time."""
+    """An SLA: from a milestone (`start` = the timeline's first sign) to a milestone, within working time or by the month-end close.
+
+    A name may stand several times: its variants. Of those that hold for an order when its clock starts, the most specific
+    counts (`PromiseCondition.specificity`); two equally specific ones that can meet are a fault. Dates are local days of
+    the calendar, both included.
+    """
 
     name: Name
+    variant: Name = Field(default="standard", description="tells the variants of one name apart")
     label: str
     start: Name | Literal["start"]
     stop: Name
-    within_s: int = Field(gt=0)
+    within_s: int | None = Field(default=None, gt=0, description="working seconds")
+    due: Literal["month_end_close"] | None = Field(default=None, description="instead of within_s")
     at_risk_after: Decimal = Field(default=Decimal("0.75"), gt=0, lt=1)
     calendar: Name
-    when: Condition = Condition()
-    min_amount: Decimal | None = Field(default=None, description="in reporting currency")
+    when: PromiseCondition = PromiseCondition()
     valid_from: date | None = None
     valid_until: date | None = None
     owner_team: Name
+
+    @model_validator(mode="after")
+    def _one_due(self) -> Promise:
+        if (self.within_s is None) == (self.due is None):
+            raise ValueError("a promise needs either within_s or due: month_end_close, and not both")
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError(f"valid_until {self.valid_until} is before valid_from {self.valid_from}")
+        return self
+
+    def ties_with(self, other: Promise) -> bool:
+        """True if some clock could not tell which of the two variants counts."""
+        apart = (self.valid_until and other.valid_from and self.valid_until < other.valid_from) or (
+            other.valid_until and self.valid_from and other.valid_until < self.valid_from
+        )
+        return not apart and self.when.specificity == other.when.specificity and self.when.meets(other.when)
+
+
+class PauseSigns(Part):
+    """What opens or closes a pause: a success of an operation, a milestone, or a word in the attribute of the role `pause`."""
+
+    operations: list[str] = []
+    milestones: list[Name] = []
+    words: list[str] = []
+
+
+class Pause(Part):
+    """A reason for which clocks stand still: while it lasts, no working time is counted. Operators may open and close it too.
+
+    `promises` names those that it holds up; none named: all but those due at a month-end close, which waits for nobody.
+    """
+
+    name: Name
+    label: str
+    opens: PauseSigns = PauseSigns()
+    closes: PauseSigns = PauseSigns()
+    promises: list[Name] = []
 
 
 class OwnerRule(Part):
@@ -309,6 +405,7 @@ class Catalogue(Part):
     milestones: list[Milestone]
     calendars: list[Calendar]
     promises: list[Promise]
+    pauses: list[Pause] = []
     stuck_after_s: int = Field(default=172_800, ge=60)
     teams: list[Team]
     owners: list[OwnerRule]
@@ -333,3 +430,12 @@ class Catalogue(Part):
     def role_attributes(self, role: str) -> list[str]:
         """The attribute names a role is read from, most preferred first."""
         return self.attributes.get(role) or DEFAULT_ATTRIBUTES[role]
+
+    def variants(self) -> dict[str, list[Promise]]:
+        """The promises by name, in the catalogue's order; of each the variants, most specific first."""
+        by_name: dict[str, list[Promise]] = {}
+        for promise in self.promises:
+            by_name.setdefault(promise.name, []).append(promise)
+        for variants in by_name.values():
+            variants.sort(key=lambda p: p.when.specificity, reverse=True)
+        return by_name

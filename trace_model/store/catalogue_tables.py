@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from trace_model import calendars
 from trace_model.catalogue.calendar_schema import Calendar
-from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue, Condition, OwnerRule
+from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue, Condition, OwnerRule, Promise
 
 FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2035, 12, 31)
 """Deadlines are exact for clocks that start in these years."""
@@ -28,6 +28,11 @@ def _openings(calendar: Calendar) -> tuple[calendars.Opening, ...]:
 @lru_cache(maxsize=64)
 def _start_shifts(calendar: Calendar) -> tuple[calendars.StartShift, ...]:
     return tuple(calendars.start_shifts(calendar, FIRST_DAY, LAST_DAY))
+
+
+@lru_cache(maxsize=64)
+def _month_closes(calendar: Calendar) -> tuple[calendars.MonthClose, ...]:
+    return tuple(calendars.month_closes(calendar, FIRST_DAY, LAST_DAY))
 
 
 _CONDITION = ("regions", "product_lines", "legal_entities", "tiers", "workflows")
@@ -205,26 +210,31 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         _MILESTONES,
     )
+    _table(connection, "cat_promises", [_promise(i, of) for i, of in enumerate(c.variants().values())], _PROMISES)
+    by_name = {k.name: k for k in c.calendars}
     _table(
         connection,
-        "cat_promises",
+        "cat_promise_variants",
+        [_variant(rank, p, by_name[p.calendar]) for of in c.variants().values() for rank, p in enumerate(of)],
+        _VARIANTS,
+    )
+    _table(
+        connection,
+        "cat_pauses",
+        [{"pause": p.name, "label": p.label, "position": i, "promises": p.promises} for i, p in enumerate(c.pauses)],
+        _PAUSES,
+    )
+    _table(
+        connection,
+        "cat_pause_signs",
         [
-            {
-                "promise": p.name,
-                "label": p.label,
-                "position": i,
-                "start": p.start,
-                "stop": p.stop,
-                "within_s": float(p.within_s),
-                "at_risk_s": float(p.within_s * p.at_risk_after),
-                "calendar": p.calendar,
-                "owner_team": p.owner_team,
-                "min_amount": float(p.min_amount) if p.min_amount is not None else None,
-            }
-            | _condition(p.when)
-            for i, p in enumerate(c.promises)
+            {"pause": p.name, "is_opening": is_opening, "kind": kind, "name": name}
+            for p in c.pauses
+            for is_opening, signs in ((True, p.opens), (False, p.closes))
+            for kind, names in (("operation", signs.operations), ("milestone", signs.milestones), ("word", signs.words))
+            for name in names
         ],
-        _PROMISES,
+        _PAUSE_SIGNS,
     )
     _table(connection, "cat_teams", [{"team": t.name, "label": t.label, "runbook": t.runbook} for t in c.teams])
     _table(connection, "cat_owner_rules", [_owner_rule(i, rule) for i, rule in enumerate(c.owners)], _OWNER_RULES)
@@ -237,6 +247,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "opens_at": o.opens_at,
                 "closes_at": o.closes_at,
                 "worked_before_s": float(o.worked_before_s),
+                "worked_before_us": o.worked_before_s * 1_000_000,
             }
             for k in c.calendars
             for o in _openings(k)
@@ -252,6 +263,16 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for s in _start_shifts(k)
         ],
         _SHIFTS,
+    )
+    _table(
+        connection,
+        "cat_closes",
+        [
+            {"calendar": k.name, "from_at": m.from_at, "until_at": m.until_at, "closes_at": m.closes_at}
+            for k in c.calendars
+            for m in _month_closes(k)
+        ],
+        _CLOSES,
     )
 
 
@@ -318,12 +339,32 @@ _PROMISES = pa.schema(
         ("start", pa.string()),
         ("stop", pa.string()),
         ("within_s", pa.float64()),
-        ("at_risk_s", pa.float64()),
+        ("calendar", pa.string()),
+    ]
+)
+_VARIANTS = pa.schema(
+    [
+        ("promise", pa.string()),
+        ("variant", pa.string()),
+        ("rank", pa.int32()),
+        ("condition_count", pa.int32()),
+        ("condition_words", pa.string()),
+        ("within_s", pa.float64()),
+        ("at_risk_part", pa.float64()),
+        ("by_close", pa.bool_()),
         ("calendar", pa.string()),
         ("owner_team", pa.string()),
+        ("valid_from_at", _INSTANT),
+        ("valid_until_at", _INSTANT),
+        ("customers", _TEXTS),
         ("min_amount", pa.float64()),
+        ("below_amount", pa.float64()),
         *_CONDITIONS,
     ]
+)
+_PAUSES = pa.schema([("pause", pa.string()), ("label", pa.string()), ("position", pa.int32()), ("promises", _TEXTS)])
+_PAUSE_SIGNS = pa.schema(
+    [("pause", pa.string()), ("is_opening", pa.bool_()), ("kind", pa.string()), ("name", pa.string())]
 )
 _OWNER_RULES = pa.schema(
     [
@@ -338,11 +379,54 @@ _OWNER_RULES = pa.schema(
     ]
 )
 _OPENINGS = pa.schema(
-    [("calendar", pa.string()), ("opens_at", _INSTANT), ("closes_at", _INSTANT), ("worked_before_s", pa.float64())]
+    [
+        ("calendar", pa.string()),
+        ("opens_at", _INSTANT),
+        ("closes_at", _INSTANT),
+        ("worked_before_s", pa.float64()),
+        ("worked_before_us", pa.int64()),
+    ]
 )
 _SHIFTS = pa.schema(
     [("calendar", pa.string()), ("from_at", _INSTANT), ("until_at", _INSTANT), ("counts_from_at", _INSTANT)]
 )
+_CLOSES = pa.schema([("calendar", pa.string()), ("from_at", _INSTANT), ("until_at", _INSTANT), ("closes_at", _INSTANT)])
+
+
+def _promise(position: int, variants: list[Promise]) -> dict[str, Any]:
+    """What all variants of a promise share, and the length and calendar of the widest one that has a length."""
+    widest = next((p for p in reversed(variants) if p.within_s), variants[-1])
+    return {
+        "promise": widest.name,
+        "label": widest.label,
+        "position": position,
+        "start": widest.start,
+        "stop": widest.stop,
+        "within_s": float(widest.within_s) if widest.within_s else None,
+        "calendar": widest.calendar,
+    }
+
+
+def _variant(rank: int, p: Promise, calendar: Calendar) -> dict[str, Any]:
+    """`rank` 0 is the most specific variant of its promise."""
+    day_after = p.valid_until + timedelta(days=1) if p.valid_until else None
+    return {
+        "promise": p.name,
+        "variant": p.variant,
+        "rank": rank,
+        "condition_count": len(p.when.named),
+        "condition_words": p.when.words or None,
+        "within_s": float(p.within_s) if p.within_s else None,
+        "at_risk_part": float(p.at_risk_after),
+        "by_close": p.due == "month_end_close",
+        "calendar": p.calendar,
+        "owner_team": p.owner_team,
+        "valid_from_at": calendars.day_start(calendar, p.valid_from) if p.valid_from else None,
+        "valid_until_at": calendars.day_start(calendar, day_after) if day_after else None,
+        "customers": p.when.customer,
+        "min_amount": float(p.when.min_amount) if p.when.min_amount is not None else None,
+        "below_amount": float(p.when.below_amount) if p.when.below_amount is not None else None,
+    } | _condition(p.when)
 
 
 def _condition(when: Condition) -> dict[str, list[str]]:

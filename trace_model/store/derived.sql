@@ -7,7 +7,7 @@ create or replace table object_facts (
     via varchar, is_subject boolean, system varchar, started_at timestamptz, ended_at timestamptz, milestone varchar,
     is_error boolean, amount decimal(18, 4), currency varchar, quantity decimal(18, 4), region varchar, product_line varchar,
     legal_entity varchar, tier varchar, workflow varchar, customer_id varchar, customer_name varchar, object_version varchar,
-    correlation_key ubigint, run_name varchar
+    correlation_key ubigint, run_name varchar, pause_word varchar
 );
 create or replace table alias_facts (
     trace_id uuid, span_id ubigint, seq bigint, alias_key ubigint, canonical_key ubigint, alias_system varchar, alias_id varchar
@@ -68,8 +68,13 @@ create or replace table timeline_milestones (
     lead_key ubigint, milestone varchar, reached_at timestamptz, complete_at timestamptz, last_at timestamptz, undone_at timestamptz,
     covered_amount decimal(18, 4), covered_quantity decimal(18, 4), coverage varchar
 );
+create or replace table object_pause_signs (object_key ubigint, pause varchar, is_opening boolean, said_at timestamptz, system varchar);
+create or replace table timeline_pauses (
+    lead_key ubigint, pause varchar, from_at timestamptz, until_at timestamptz, opened_by varchar, closed_by varchar
+);
 create or replace table clocks (
-    lead_key ubigint, promise varchar, started_at timestamptz, at_risk_at timestamptz, due_at timestamptz, stopped_at timestamptz
+    lead_key ubigint, promise varchar, variant varchar, started_at timestamptz, holds_from timestamptz, holds_until timestamptz,
+    at_risk_at timestamptz, due_at timestamptz, paused_by varchar, stopped_at timestamptz, target_s double
 );
 -- signatures: one row per distinct failure signature, judged once by trace_model.signatures (pure), kept until the catalogue changes.
 create or replace table signatures (
@@ -92,6 +97,17 @@ from resolutions where object_key is null;
 create or replace view bystander_types as
 select object_type from cat_object_types
 where not traversed and object_type not in (select object_type from cat_id_paths where role = 'alias');
+
+-- promise_holds: whether a variant of a promise (a row of cat_promise_variants) is made to an order (a row of timelines), dates apart.
+create or replace macro promise_holds(v, t) as
+    (len(v.regions) = 0 or list_contains(v.regions, t.region))
+    and (len(v.product_lines) = 0 or list_contains(v.product_lines, t.product_line))
+    and (len(v.legal_entities) = 0 or list_contains(v.legal_entities, t.legal_entity))
+    and (len(v.tiers) = 0 or list_contains(v.tiers, t.tier))
+    and (len(v.workflows) = 0 or list_contains(v.workflows, t.workflow))
+    and (len(v.customers) = 0 or list_contains(v.customers, t.customer_id))
+    and (v.min_amount is null or t.reporting_amount >= v.min_amount)
+    and (v.below_amount is null or t.reporting_amount < v.below_amount);
 
 -- minor_digits: the decimals of a currency's smallest unit (ISO 4217).
 create or replace macro minor_digits(currency) as case

@@ -19,27 +19,18 @@ create or replace macro segment_path(tier, product_line, region) as
     [coalesce(tier, 'no tier'), coalesce(product_line, 'no product line'), coalesce(region, 'no region')];
 create or replace macro segment_name(path, depth) as array_to_string(path[:depth], ' / ');
 
--- promise_holds: whether a promise (a row of cat_promises) is one of an order's (a row of timelines), as projection/33_clocks.sql has it
--- for those that have begun.
-create or replace macro promise_holds(p, t) as
-    (len(p.regions) = 0 or list_contains(p.regions, t.region))
-    and (len(p.product_lines) = 0 or list_contains(p.product_lines, t.product_line))
-    and (len(p.legal_entities) = 0 or list_contains(p.legal_entities, t.legal_entity))
-    and (len(p.tiers) = 0 or list_contains(p.tiers, t.tier))
-    and (len(p.workflows) = 0 or list_contains(p.workflows, t.workflow))
-    and (p.min_amount is null or t.reporting_amount >= p.min_amount);
-
 -- clock_ages: one row per clock that had started at `as_of`, with the working time it had run by then, or until it stopped.
--- age_s is reckoned back from due_at, where the cut-off and everything else that moves a deadline is already in.
+-- age_s is reckoned back from due_at, where the cut-off and everything else that moves a deadline is already in. Clocks that are paused
+-- have no due instant, and no age; those that stopped in a pause are left out too.
 create or replace macro clock_ages(as_of) as table
 with known as (
-    select lead_key, promise, started_at, at_risk_at, due_at, case when stopped_at <= as_of then stopped_at end as stopped_at
+    select lead_key, promise, variant, started_at, at_risk_at, due_at, target_s, case when stopped_at <= as_of then stopped_at end as stopped_at
     from clocks
-    where started_at <= as_of and due_at is not null
+    where holds_from <= as_of and (holds_until is null or holds_until > as_of) and due_at is not null and target_s > 0
 ),
 instants as (
-    select k.*, p.within_s, p.calendar, coalesce(k.stopped_at, as_of) as at_instant
-    from known k join cat_promises p using (promise)
+    select k.*, v.calendar, coalesce(k.stopped_at, as_of) as at_instant
+    from known k join cat_promise_variants v using (promise, variant)
 ),
 placed as (
     select i.*,
@@ -47,7 +38,7 @@ placed as (
     from instants i
     asof join cat_openings o on o.calendar = i.calendar and o.opens_at <= i.at_instant
 )
-select p.lead_key, p.promise, p.started_at, p.at_risk_at, p.due_at, p.stopped_at, p.within_s,
-    greatest(p.within_s - (o.worked_before_s + least(epoch(p.due_at) - epoch(o.opens_at), epoch(o.closes_at) - epoch(o.opens_at)) - p.position_s), 0) as age_s
+select p.lead_key, p.promise, p.variant, p.calendar, p.started_at, p.at_risk_at, p.due_at, p.stopped_at, p.target_s as within_s,
+    greatest(p.target_s - (o.worked_before_s + least(epoch(p.due_at) - epoch(o.opens_at), epoch(o.closes_at) - epoch(o.opens_at)) - p.position_s), 0) as age_s
 from placed p
 asof join cat_openings o on o.calendar = p.calendar and o.opens_at <= p.due_at;

@@ -58,17 +58,19 @@ RESOLUTIONS = Relation("20_resolutions", "alias_key", "changed_aliases")
 OBJECTS = Relation("22_objects", "object_key", "objects_before")
 CORRELATIONS = Relation("23_object_correlations", "object_key", "correlation_changes")
 MILESTONES = Relation("24_object_milestones", "object_key", "touched_mentions:mention_key")
+PAUSE_SIGNS = Relation("24e_object_pause_signs", "object_key", "touched_mentions:mention_key")
 FAILURES = Relation("26_failures", "object_key", "touched_mentions:mention_key")
 LINKS = Relation("25_links", "child_key", "changed_links")
 OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children:child_key")
 LEAD_GRAIN = tuple(
     Relation(file, "lead_key", "touched_leads")
-    for file in ("30_timeline_members", "31_timeline_milestones", "32_timelines", "33_clocks")
+    for file in ("30_timeline_members", "31_timeline_milestones", "32_timelines", "32a_timeline_pauses", "34_clocks")
 )
+CLOCKS = LEAD_GRAIN[-1]
 DERIVED = tuple(
     r.table
     for r in (
-        *TRACE_GRAIN, RESOLUTIONS, OBJECTS, CORRELATIONS, MILESTONES, FAILURES, LINKS, OBJECT_WARNINGS, *LEAD_GRAIN
+        *TRACE_GRAIN, RESOLUTIONS, OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS, FAILURES, LINKS, OBJECT_WARNINGS, *LEAD_GRAIN
     )
 )  # fmt: skip
 """Every derived table, as compared between an incremental history and a rebuild."""
@@ -196,7 +198,7 @@ class Projector:
         self._scratch("21a_objects_before")
         bound = {"min_object_seq": self._number(self._files["21c_first_seq_of_touched"], {"min_seq": first_seq})}
         self._scratch("21b_resolved_facts", bound)
-        for relation in (OBJECTS, CORRELATIONS, MILESTONES):
+        for relation in (OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS):
             self._scratch(relation.file)
         self._scratch("25c_failed_runs", bound)
         failed = self._number("select count(*) from failed_runs")
@@ -204,7 +206,7 @@ class Projector:
         if failed:
             self._judge()
             self._say()
-        for relation in (OBJECTS, MILESTONES, FAILURES):
+        for relation in (OBJECTS, MILESTONES, PAUSE_SIGNS, FAILURES):
             self._delete(relation)
             self._insert(relation)
         self._scratch("23a_correlation_changes")
@@ -232,6 +234,17 @@ class Projector:
     def _derive_timelines(self) -> None:
         """Every timeline that holds, held or may hold a touched object."""
         self._scratch("27_touched_objects")
+        self._derive_timelines_of_touched()
+
+    def project_deeds(self, after_no: int, until_no: int) -> None:
+        """The deeds of people numbered in (`after_no`, `until_no`] show in the clocks of the timelines they name."""
+        self._table(
+            "touched_objects", self._files["27e_objects_of_deeds"], {"after_no": after_no, "until_no": until_no}
+        )
+        if self._number("select count(*) from touched_objects"):
+            self._derive_timelines_of_touched()
+
+    def _derive_timelines_of_touched(self) -> None:
         self._scratch("27a_near_objects")
         while True:
             for scratch in (
@@ -246,6 +259,8 @@ class Projector:
                 break
             self._c.execute("insert into near_objects from outside_objects")
         for relation in LEAD_GRAIN:
+            if relation is CLOCKS:
+                self._scratch("33_clock_starts")
             self._scratch(relation.file)
         for relation in LEAD_GRAIN:
             self._delete(relation)
@@ -263,7 +278,7 @@ class Projector:
         self._view("touched_resolutions", "from resolutions")
         self._table("objects_before", "from objects limit 0")
         self._table("touched_mentions", "select distinct mention_key from object_facts")
-        for relation in (OBJECTS, CORRELATIONS, MILESTONES):
+        for relation in (OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS):
             self._insert(relation, self._files[relation.file])
             self._view(f"{relation.table}_fresh", f"from {relation.table}")
         yield "failures", 0.82
@@ -286,7 +301,9 @@ class Projector:
         )
         self._scratch("29_timeline_reach")
         for number, relation in enumerate(LEAD_GRAIN):
-            yield relation.table.replace("_", " "), 0.9 + number * 0.025
+            yield relation.table.replace("_", " "), 0.9 + number * 0.02
+            if relation is CLOCKS:
+                self._scratch("33_clock_starts")
             self._insert(relation, self._files[relation.file])
             self._view(f"{relation.table}_fresh", f"from {relation.table}")
 

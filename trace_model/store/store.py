@@ -84,6 +84,8 @@ class Store:
         self._recorded = threading.Condition()
         self._recorded_seq = self._one("select coalesce(max(seq), 0) from spans")
         self._projected_seq = self._one("select projected_seq from projection_state")
+        self._acted_no = self._one("select coalesce(max(action_no), 0) from operator_actions")
+        self._projected_action_no = self._one("select projected_action_no from projection_state")
         self._behind_since: float | None = None
         self._fault: str | None = None
         self._awaited = 0
@@ -150,17 +152,23 @@ class Store:
         detail: Mapping[str, Any] | None = None,
     ) -> Action:
         """The deed is kept, durable and chained to the one before; rights are the caller's to check."""
-        with self.database.recording, transaction(self._writer) as c:
-            return actions.append(
-                c,
-                acted_at=self.clock(),
-                actor=actor,
-                deed=deed,
-                subject_type=subject_type,
-                subject_id=subject_id,
-                reason=reason,
-                detail=detail or {},
-            )
+        with self.database.recording:
+            with transaction(self._writer) as c:
+                action = actions.append(
+                    c,
+                    acted_at=self.clock(),
+                    actor=actor,
+                    deed=deed,
+                    subject_type=subject_type,
+                    subject_id=subject_id,
+                    reason=reason,
+                    detail=detail or {},
+                )
+            if subject_type == "timeline":
+                self._acted_no = action.action_no
+        with self._recorded:
+            self._recorded.notify_all()
+        return action
 
     def first_broken_action(self) -> int | None:
         """The number of the first deed that does not fit the chain, or None if the chain is whole."""
@@ -180,6 +188,7 @@ class Store:
         with self.database.deriving:
             while self._projected_seq < self._recorded_seq:
                 taken += self._project_batch()
+            self._project_deeds()
         return taken
 
     def _project_batch(self) -> int:
@@ -195,13 +204,26 @@ class Store:
                 self._recorded.notify_all()
         return until - after
 
+    def _project_deeds(self) -> None:
+        """What people did to clocks shows in them."""
+        with self.database.deriving:
+            after, until = self._projected_action_no, self._acted_no
+            if after == until:
+                return
+            with transaction(self._deriver) as c:
+                self._projector.project_deeds(after, until)
+                c.execute("update projection_state set projected_action_no = ?", [until])
+            with self._recorded:
+                self._projected_action_no = until
+                self._recorded.notify_all()
+
     def settle(self, timeout_s: float) -> bool:
-        """True once the derived rows show what was recorded when this was called; False after `timeout_s` seconds.
+        """True once the derived rows show what was recorded and done when this was called; False after `timeout_s` seconds.
 
         Without a projecting thread the caller's own thread derives.
         """
-        target = self._recorded_seq
-        if self._projected_seq >= target:
+        target, deed = self._recorded_seq, self._acted_no
+        if self._projected_seq >= target and self._projected_action_no >= deed:
             return True
         if self._thread is None:
             self.project()
@@ -210,23 +232,25 @@ class Store:
             self._awaited += 1
             self._recorded.notify_all()
             try:
-                return self._recorded.wait_for(lambda: self._projected_seq >= target, timeout_s)
+                return self._recorded.wait_for(
+                    lambda: self._projected_seq >= target and self._projected_action_no >= deed, timeout_s
+                )
             finally:
                 self._awaited -= 1
 
     def rebuild(self, on_progress: Progress | None = None) -> int:
         """Every derived row is made anew; readers see the old rows until all are there. Returns the spans read."""
         with self.database.deriving:
-            until = self._recorded_seq
+            until, deed = self._recorded_seq, self._acted_no
             with transaction(self._deriver) as c:
                 catalogue_tables.load(c, self.catalogue)
                 self._projector.rebuild(on_progress)
                 c.execute(
-                    "update projection_state set projected_seq = ?, catalogue_hash = ?, projection_hash = ?",
-                    [until, catalogue_tables.fingerprint(self.catalogue), projection_hash()],
+                    "update projection_state set projected_seq = ?, projected_action_no = ?, catalogue_hash = ?, projection_hash = ?",
+                    [until, deed, catalogue_tables.fingerprint(self.catalogue), projection_hash()],
                 )
             with self._recorded:
-                self._projected_seq = until
+                self._projected_seq, self._projected_action_no = until, deed
                 self._behind_since = None
                 self._recorded.notify_all()
         return until
@@ -284,14 +308,20 @@ class Store:
         while not self._stopping.is_set():
             with self._recorded:
                 self._recorded.wait_for(
-                    lambda: self._stopping.is_set() or self._projected_seq < self._recorded_seq, 1.0
+                    lambda: (
+                        self._stopping.is_set()
+                        or self._projected_seq < self._recorded_seq
+                        or self._projected_action_no < self._acted_no
+                    ),
+                    1.0,
                 )
                 is_behind = self._projected_seq < self._recorded_seq
             if self._stopping.is_set():
                 return
-            if not is_behind:
-                continue
             try:
+                self._project_deeds()
+                if not is_behind:
+                    continue
                 began = time.monotonic()
                 self._project_batch()
                 self._fault = None

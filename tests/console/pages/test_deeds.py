@@ -76,3 +76,20 @@ def test_a_viewer_is_offered_no_deed(with_logins: House, console: AppTest) -> No
     at = opened(with_logins, console, "tax registration")
     assert "ana, viewer" in shown(at)
     assert not [one for one in at.button if str(one.key).startswith(("deed_", "replay_"))]
+
+
+def test_the_clocks_of_an_order_are_paused_and_resumed_on_its_timeline(house: House, console: AppTest) -> None:
+    trade(house)
+    console.query_params["type"], console.query_params["id"] = "order", "SO-1"
+    console.switch_page("app_pages/order.py")
+    at = console.run()
+    at.button(key="deed_pause").click().run()
+    assert "No working time is counted" in at.markdown[-1].value
+    at.text_area(key="reason").input("The customer has to confirm the address")
+    at.button(key="question_confirm").click().run()
+    assert deeds_done(house) == ["pause"]
+    assert "Paused Waiting for the customer" in " ".join(shown(at).split())
+    at.button(key="deed_resume").click().run()
+    at.text_area(key="reason").input("Confirmed")
+    at.button(key="question_confirm").click().run()
+    assert deeds_done(house) == ["resume", "pause"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from trace_model.catalogue.loader import json_schema, load
+from trace_model.catalogue.schema import Promise
 from trace_model.errors import CatalogueError
 
 SHIPPED = (files("trace_model.catalogue") / "quote_to_cash.yaml").read_text("utf-8")
@@ -16,7 +17,7 @@ SHIPPED = (files("trace_model.catalogue") / "quote_to_cash.yaml").read_text("utf
 
 def test_the_shipped_catalogue_is_found_by_its_bare_name() -> None:
     assert load("quote_to_cash.yaml") == load()
-    assert [m.name for m in load().milestones][:3] == ["quote_accepted", "order_submitted", "order_accepted"]
+    assert [m.name for m in load().milestones][:3] == ["quote_validated", "quote_accepted", "credit_checked"]
 
 
 def test_the_schema_for_editors_is_that_of_the_code() -> None:
@@ -37,6 +38,16 @@ FAULTS = [
     ("- {name: tax, label: Tax engine, product: avalara, owner_team: finance_operations}", "- {name: crm, label: Tax engine, product: avalara, owner_team: finance_operations}",
      "system 'crm' is declared twice"),
     ("Europe/Berlin", "Europe/Berlim", "Europe/Berlim"),
+    ("variant: overseas, when: {product_line: [hardware], region: [AMER, APAC]}", "variant: overseas, when: {product_line: [hardware], region: [EMEA, APAC]}",
+     "promise 'shipment', variant 'overseas' ties with 'emea'"),
+    ("variant: americas, when: {region: [AMER]}, calendar: us_office", "variant: americas, when: {region: [AMER]}, calendar: always",
+     "variant 'americas' is due at a month-end close, and calendar 'always' has none"),
+    ("variant: enterprise, when: {tier: [enterprise]}", "when: {tier: [enterprise]}", "promise 'payment_application', variant 'standard' is declared twice"),
+    ("variant: enterprise, when: {tier: [enterprise]}", "variant: enterprise, stop: invoice_posted, when: {tier: [enterprise]}",
+     "goes from invoice_issued to invoice_posted, and 'standard' from invoice_issued to payment_applied"),
+    ("    due: month_end_close\n", "    due: month_end_close\n    within_s: 60\n", "either within_s or due: month_end_close, and not both"),
+    ("promises: [payment_application]", "promises: [payment]", "pause 'dispute' names promise 'payment'"),
+    ("operations: [credit.check]}\n    promises", "operations: [credit.chek]}\n    promises", "pause 'credit_hold' names operation 'credit.chek'"),
     ("correlation_id: [messaging", "corelation_id: [messaging", "'corelation_id' is no role"),
 ]  # fmt: skip
 
@@ -92,3 +103,38 @@ def test_what_is_no_catalogue_at_all_is_told_so(content: bytes, told: str, tmp_p
 def test_a_file_that_is_not_there_is_named() -> None:
     with pytest.raises(CatalogueError, match=r"nowhere\.yaml: cannot be read"):
         load("nowhere.yaml")
+
+
+def variant(**when: object) -> Promise:
+    written = {
+        "name": "p",
+        "label": "",
+        "start": "start",
+        "stop": "m",
+        "within_s": 1,
+        "calendar": "always",
+        "owner_team": "revops",
+    }
+    dates = {key: when.pop(key) for key in ("valid_from", "valid_until") if key in when}
+    return Promise.model_validate(written | dates | {"when": when})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "ties"),
+    [
+        ({}, {"tier": ["gold"]}, False),
+        ({"region": ["EMEA"]}, {"tier": ["gold"]}, True),
+        ({"region": ["EMEA"]}, {"region": ["AMER", "APAC"]}, False),
+        ({"region": ["EMEA"]}, {"region": ["AMER", "EMEA"]}, True),
+        ({"min_amount": 1000}, {"min_amount": 50000}, False),
+        ({"min_amount": 1000}, {"min_amount": 1000, "below_amount": 2000}, True),
+        ({"below_amount": 1000}, {"min_amount": 0, "below_amount": 500}, True),
+        ({"tier": ["gold"], "valid_until": "2026-06-30"}, {"tier": ["gold"], "valid_from": "2026-07-01"}, False),
+        ({"tier": ["gold"], "valid_until": "2026-07-01"}, {"tier": ["gold"], "valid_from": "2026-07-01"}, True),
+    ],
+)
+def test_variants_tie_where_neither_is_more_specific_and_one_order_can_have_both(
+    one: dict[str, object], other: dict[str, object], ties: bool
+) -> None:
+    assert variant(**one).ties_with(variant(**other)) is ties
+    assert variant(**other).ties_with(variant(**one)) is ties

@@ -49,6 +49,15 @@ class Rows:
         self.store.record(table(spans))
         self.store.project()
 
+    def do(self, deed: tuple[str, str, str, bool, int]) -> None:
+        """An operator opens or closes a pause, and the clocks show it."""
+        type_, id_, pause, opens, at = deed
+        self.store.act(
+            actor="ana", deed="pause" if opens else "resume", subject_type="timeline", subject_id=f"{type_}:{id_}", reason="said so",
+            detail={"pause": pause, "at": instant(at).isoformat()},
+        )  # fmt: skip
+        self.store.project()
+
     def ask(self, text: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
         with self.store.database.reading() as c:
             answer = c.execute(text, parameters) if parameters else c.execute(text)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
 from tests.trace_model.store.spans_of import Span
-from trace_model.catalogue.schema import Catalogue
+from trace_model.catalogue.schema import SEGMENTS, Catalogue, Promise
 
 Mention = tuple[str, str, str, str]
 """An id as said: object type, the system whose id it is ('' the object's own), scope, id."""
@@ -63,8 +64,14 @@ class Said:
 
 
 class Oracle:
-    def __init__(self, spans: list[Span], catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        spans: list[Span],
+        catalogue: Catalogue,
+        deeds: dict[tuple[str, str], list[tuple[float, bool, str]]] | None = None,
+    ) -> None:
         self.c = catalogue
+        self.deeds = deeds or {}
         self.rank = {t.name: i for i, t in enumerate(catalogue.object_types)}
         self.traversed = {t.name for t in catalogue.object_types if t.traversed}
         self.milestones_by_name = {m.name: m for m in catalogue.milestones}
@@ -78,6 +85,7 @@ class Oracle:
         self.links = self.find_links()
         self.members = self.find_members()
         self.milestones = {lead: self.find_milestones(lead) for lead in self.members}
+        self.pauses = {lead: self.find_pauses(lead) for lead in self.members}
         self.failures = self.find_failures()
 
     # -- one span ------------------------------------------------------------------------------------------------
@@ -432,6 +440,61 @@ class Oracle:
                     "net": sum(sign for _, sign in changes),
                 }
         return found
+
+    # -- pauses and clocks ---------------------------------------------------------------------------------------
+
+    def signs_on(self, member: Mention) -> list[tuple[float, bool, str]]:
+        """What spans say of pauses on one object: (instant, opens, pause)."""
+        found = []
+        named = {(s.span.trace, s.span.span): name for s, name in self.runs()}
+        for fact in self.facts:
+            said: Said = fact["said"]
+            if fact["object"] != member or not fact["subject"]:
+                continue
+            run = named.get((said.span.trace, said.span.span))
+            for pause in self.c.pauses:
+                for opens, signs in ((True, pause.opens), (False, pause.closes)):
+                    by_success = run in signs.operations and not said.failed
+                    if by_success or said.milestone in signs.milestones or self.role(said.span, "pause") in signs.words:
+                        found.append((said.span.until, opens, pause.name))
+        return found
+
+    def find_pauses(self, lead: Mention) -> list[tuple[str, float, float | None]]:
+        """(pause, from, until) of a timeline, by walking through what was said in order of time; deeds say likewise."""
+        signs = {
+            sign
+            for member, place in self.members[lead].items()
+            if place["share"] > 0
+            for sign in [*self.signs_on(member), *self.deeds.get((member[0], member[3]), [])]
+        }
+        found = []
+        for name in {s[2] for s in signs}:
+            since: float | None = None
+            for at, opens, _ in sorted((s for s in signs if s[2] == name), key=lambda s: (s[0], not s[1])):
+                if opens and since is None:
+                    since = at
+                elif not opens and since is not None:
+                    found.append((name, since, at))
+                    since = None
+            if since is not None:
+                found.append((name, since, None))
+        return found
+
+    def variant(self, promise: str, order: dict[str, Any], started_at: datetime) -> Promise | None:
+        """The variant that counts for an order (a row of timelines): of those that hold, the most specific."""
+        holding = []
+        for p in self.c.promises:
+            lists = [(getattr(p.when, name), order[name]) for name in SEGMENTS]
+            lists.append((p.when.customer, order["customer_id"]))
+            amount = order["reporting_amount"]
+            fits = all(not values or value in values for values, value in lists)
+            fits &= p.when.min_amount is None or (amount is not None and amount >= p.when.min_amount)
+            fits &= p.when.below_amount is None or (amount is not None and amount < p.when.below_amount)
+            fits &= p.valid_from is None or started_at.date() >= p.valid_from
+            fits &= p.valid_until is None or started_at.date() <= p.valid_until
+            if p.name == promise and fits:
+                holding.append(p)
+        return max(holding, key=lambda p: p.when.specificity, default=None)
 
     # -- failures ------------------------------------------------------------------------------------------------
 

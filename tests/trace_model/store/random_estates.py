@@ -33,6 +33,7 @@ OPERATIONS = [
     "crm.accept_quote", "crm.submit_order", "erp.create_order", "logistics.post_shipment", "billing.issue_invoice",
     "psp.apply_payment", "tax.determine", "nobody.declared_this",
 ]  # fmt: skip
+PAUSE_WORDS = ["credit_hold", "credit_released", "waiting_for_customer", "customer_answered", "dispute", "hm"]
 MILESTONES = ["order_cancelled", "invoice_credited", "payment_reversed", "payment_applied", "no_such_milestone"]
 
 
@@ -71,6 +72,8 @@ def attributes(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.booleans()):
         said["q2c.outcome"] = draw(st.sampled_from(["retrying", "gave_up", "dead_lettered"]))
     if draw(st.integers(0, 5)) == 0:
+        said["q2c.pause"] = draw(st.sampled_from(PAUSE_WORDS))
+    if draw(st.integers(0, 5)) == 0:
         said["q2c.error.code"] = draw(st.sampled_from(["E1", "E2"]))
     return said
 
@@ -88,6 +91,8 @@ USUAL: list[dict[str, Any]] = [
     {"q2c.operation": "billing.issue_invoice", "q2c.invoice.id": "INV-1", "q2c.amount": "60", "q2c.currency": "EUR"},
     {"q2c.operation": "psp.apply_payment", "q2c.payment.id": "PAY-1", "q2c.payment.invoice.id": ["INV-1", "INV-2"]},
     {"q2c.milestone": "payment_reversed", "q2c.payment.id": "PAY-1"},
+    {"q2c.operation": "credit.check", "q2c.order.id": "SO-1", "q2c.pause": "credit_hold"},
+    {"q2c.operation": "credit.check", "q2c.order.id": "SO-1"},
     {"q2c.operation": "tax.determine"},
     {"q2c.operation": "psp.apply_payment"},
     {},
@@ -146,3 +151,20 @@ def deliveries(draw: st.DrawFn, spans: list[Span]) -> list[list[Span]]:
     cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=3)))
     edges = [0, *cuts, len(order)]
     return [order[a:b] for a, b in pairwise(edges) if a < b]
+
+
+Deed = tuple[str, str, str, bool, int]
+"""Type and id of an object, the pause, whether it opens, and the second after T0."""
+
+
+@st.composite
+def deeds(draw: st.DrawFn) -> list[Deed]:
+    """What operators do to clocks, as the service keeps it."""
+    about = st.tuples(
+        st.sampled_from(["order", "quote"]),
+        st.sampled_from(["SO-1", "SO-2", "Q-1"]),
+        st.sampled_from(["credit_hold", "waiting_for_customer"]),
+        st.booleans(),
+        st.integers(0, 15),
+    )
+    return draw(st.lists(about, max_size=3))

@@ -8,17 +8,20 @@ from hypothesis import given
 
 from tests.trace_model.store.derived_rows import Rows, catalogue, told
 from tests.trace_model.store.oracle import Mention, Oracle
-from tests.trace_model.store.random_estates import estates
+from tests.trace_model.store.random_estates import Deed, deeds, estates
 from tests.trace_model.store.spans_of import Span, instant
 from tests.trace_model.store.test_projection_properties import quick
+from trace_model.calendars import Pause, close_after, due_at
 
 NAME = "(o.object_type, o.object_id, o.scope)"
 
 
 @quick
-@given(estates())
-def test_sql_derives_what_a_slow_reading_derives(spans: list[Span]) -> None:
-    rows, oracle = told(spans), Oracle(spans, catalogue())
+@given(estates(), deeds())
+def test_sql_derives_what_a_slow_reading_derives(spans: list[Span], done: list[Deed]) -> None:
+    rows, oracle = told(spans), Oracle(spans, catalogue(), said_by_people(done))
+    for deed in done:
+        rows.do(deed)
     derived = objects_of(rows)
     assert set(derived) == {short(o) for o in oracle.objects}
     for mention, may_be in oracle.objects.items():
@@ -45,6 +48,15 @@ def test_sql_derives_what_a_slow_reading_derives(spans: list[Span]) -> None:
         for lead, milestones in oracle.milestones.items()
         for name, reached in milestones.items()
     }
+    assert pauses_of(rows) == sorted(
+        (
+            (short(lead), name, at(since), at(until))
+            for lead, pauses in oracle.pauses.items()
+            for name, since, until in pauses
+        ),
+        key=repr,
+    )
+    assert clocks_of(rows) == expected_clocks(rows, oracle)
     assert failures_of(rows) == {
         (operation, short(o), number): (
             at(e["opened"]),
@@ -122,6 +134,71 @@ def milestones_of(rows: Rows) -> dict[Any, Any]:
         "where m.reached_at is not null"
     )
     return {(named(r, "l"), r["milestone"]): (r["reached_at"], r["last_at"], r["undone_at"]) for r in found}
+
+
+def said_by_people(done: list[Deed]) -> dict[tuple[str, str], list[tuple[float, bool, str]]]:
+    found: dict[tuple[str, str], list[tuple[float, bool, str]]] = {}
+    for type_, id_, pause, opens, seconds in done:
+        found.setdefault((type_, id_), []).append((float(seconds), opens, pause))
+    return found
+
+
+def pauses_of(rows: Rows) -> list[Any]:
+    found = rows.ask(
+        f"select {name_columns('l', 'l')}, p.* from timeline_pauses p join objects l on l.object_key = p.lead_key"
+    )
+    return sorted(((named(r, "l"), r["pause"], r["from_at"], r["until_at"]) for r in found), key=repr)
+
+
+def clocks_of(rows: Rows) -> dict[Any, Any]:
+    """Every clock as it stands long after everything: variant, due instant, what pauses it."""
+    found = rows.ask(
+        f"select {name_columns('l', 'l')}, k.* from clocks k join objects l on l.object_key = k.lead_key where holds_until is null"
+    )
+    return {(named(r, "l"), r["promise"]): (r["variant"], r["started_at"], r["stopped_at"], r["due_at"]) for r in found}
+
+
+def expected_clocks(rows: Rows, oracle: Oracle) -> dict[Any, Any]:
+    calendars = {k.name: k for k in oracle.c.calendars}
+    orders = rows.ask(
+        f"select {name_columns('l', 'l')}, t.* from timelines t join objects l on l.object_key = t.lead_key"
+    )
+    expected = {}
+    for order in orders:
+        lead = next(m for m in oracle.members if short(m) == named(order, "l"))
+        reached = {name: at(m["reached"]) for name, m in oracle.milestones[lead].items()}
+        for name in {p.name for p in oracle.c.promises}:
+            start, stop = next((p.start, p.stop) for p in oracle.c.promises if p.name == name)
+            started_at = order["started_at"] if start == "start" else reached.get(start)
+            variant = oracle.variant(name, order, started_at) if started_at else None
+            if variant is None:
+                continue
+            ends = [reached.get(stop), order["cancelled_at"], order["completed_at"] if stop not in reached else None]
+            stopped_at = min((e for e in ends if e), default=None)
+            calendar = calendars[variant.calendar]
+            if variant.due:
+                due = close_after(calendar, started_at)
+            else:
+                declared = {p.name: p for p in oracle.c.pauses}
+                pauses = [
+                    Pause(at(since), at(until))
+                    for pause, since, until in oracle.pauses[lead]
+                    if not declared[pause].promises or name in declared[pause].promises
+                ]
+                if stopped_at:  # what comes after the end is of no interest
+                    pauses = [p for p in pauses if p.from_at < stopped_at or p.from_at <= started_at]
+                    pauses = [
+                        Pause(
+                            p.from_at,
+                            p.until_at
+                            if p.until_at and (p.until_at < stopped_at or p.until_at <= started_at)
+                            else None,
+                        )
+                        for p in pauses
+                    ]
+                due = due_at(started_at, float(variant.within_s or 0), calendar, pauses)
+            expected[named(order, "l"), name] = (variant.variant, started_at, stopped_at, due)
+    return expected
 
 
 def failures_of(rows: Rows) -> dict[Any, Any]:

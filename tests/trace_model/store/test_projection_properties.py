@@ -9,8 +9,8 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.trace_model.store.derived_rows import Rows, told
-from tests.trace_model.store.random_estates import deliveries, estates
+from tests.trace_model.store.derived_rows import Rows, opened, told
+from tests.trace_model.store.random_estates import deeds, deliveries, estates
 from tests.trace_model.store.spans_of import Span, Story
 
 quick = settings(
@@ -25,7 +25,17 @@ quick = settings(
 def test_the_same_spans_give_the_same_rows_in_any_order_batching_and_repetition(data: st.DataObject) -> None:
     spans = data.draw(estates())
     batches = data.draw(deliveries(spans))
-    at_once, by_and_by = told(spans), told(*batches)
+    done = data.draw(deeds())
+    at_once, by_and_by = told(spans), Rows(opened())
+    for deed in done:
+        at_once.do(deed)
+    early = data.draw(st.integers(0, len(done)))
+    for number, batch in enumerate(batches):
+        by_and_by.hear(batch)
+        for deed in done[:early] if number == 0 else []:
+            by_and_by.do(deed)
+    for deed in done[early:] if batches else done:
+        by_and_by.do(deed)
     assert_same(at_once, by_and_by)
     by_and_by.store.rebuild()
     assert_same(at_once, by_and_by)

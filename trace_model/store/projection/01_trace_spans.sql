@@ -44,7 +44,8 @@ named as (
         coalesce(struct_extract(r, $dependency_1), struct_extract(r, $dependency_2), struct_extract(r, $dependency_3), struct_extract(r, $dependency_4)) as dependency,
         coalesce(struct_extract(r, $endpoint_1), struct_extract(r, $endpoint_2), struct_extract(r, $endpoint_3), struct_extract(r, $endpoint_4)) as endpoint,
         coalesce(struct_extract(r, $customer_name_1), struct_extract(r, $customer_name_2), struct_extract(r, $customer_name_3), struct_extract(r, $customer_name_4)) as customer_name,
-        coalesce(struct_extract(r, $object_version_1), struct_extract(r, $object_version_2), struct_extract(r, $object_version_3), struct_extract(r, $object_version_4)) as object_version
+        coalesce(struct_extract(r, $object_version_1), struct_extract(r, $object_version_2), struct_extract(r, $object_version_3), struct_extract(r, $object_version_4)) as object_version,
+        coalesce(struct_extract(r, $pause_1), struct_extract(r, $pause_2), struct_extract(r, $pause_3), struct_extract(r, $pause_4)) as pause_word
     from read
 ),
 spoken_for as (

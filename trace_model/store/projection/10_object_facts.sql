@@ -12,7 +12,8 @@ select
     s.region, s.product_line, s.legal_entity, s.tier, s.workflow, o.customer_id, s.customer_name,
     case when o.is_subject then s.object_version end as object_version,
     s.correlation_key,
-    case when o.is_subject then r.run_name end as run_name
+    case when o.is_subject then r.run_name end as run_name,
+    case when o.is_subject then s.pause_word end as pause_word
 from span_objects o
 join trace_spans s on s.seq = o.seq
 left join span_runs r on r.seq = o.seq

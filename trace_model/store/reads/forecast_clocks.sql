@@ -8,12 +8,13 @@ with latest as (
     select max(fitted_as_of) as fitted_as_of from forecast_curves where fitted_as_of <= $as_of
 ),
 running as (
-    select a.lead_key, a.promise, a.started_at, a.due_at, a.age_s / a.within_s as age_share, p.label, p.stop, p.owner_team, p.position,
+    select a.lead_key, a.promise, a.started_at, a.due_at, a.age_s / a.within_s as age_share, p.label, p.stop, v.owner_team, p.position,
         case when a.due_at < $as_of then 'breached' when a.at_risk_at <= $as_of then 'at_risk' else 'running' end as state,
         t.lead_type, t.lead_id, t.customer_name, t.reporting_amount, segment_path(t.tier, t.product_line, t.region) as path
     from clock_ages($as_of) a
     join timelines t using (lead_key)
     join cat_promises p on p.promise = a.promise
+    join cat_promise_variants v on v.promise = a.promise and v.variant = a.variant
     where a.stopped_at is null
       and coalesce(t.completed_at > $as_of, true) and coalesce(t.cancelled_at > $as_of, true)
       and ($with_breached or a.due_at >= $as_of)

@@ -4,7 +4,8 @@
 -- columns: lead_key, promise, start_at, stop_at (null: not yet)
 select t.lead_key, p.promise, s.reached_at as start_at, least(e.reached_at, t.cancelled_at) as stop_at
 from timelines t
-join cat_promises p on promise_holds(p, t)
+join cat_promises p on true
+semi join cat_promise_variants v on v.promise = p.promise and promise_holds(v, t)
 left join timeline_milestones s on s.lead_key = t.lead_key and s.milestone = p.start
 left join timeline_milestones e on e.lead_key = t.lead_key and e.milestone = p.stop
 where p.start <> 'start' and t.started_at >= $since and t.lead_key % 1000 < $per_mille

@@ -34,7 +34,7 @@ pushed as (
     join forecast_later f on f.fitted_as_of = l.fitted_as_of and f.promise = a.promise and f.from_share = a.from_share
         and f.segment = segment_name(a.path, d.depth)
     join timelines t on t.lead_key = a.lead_key
-    join cat_promises p on p.promise = f.later and promise_holds(p, t)
+    semi join cat_promise_variants p on p.promise = f.later and promise_holds(p, t)
     anti join clocks c on c.lead_key = a.lead_key and c.promise = f.later and c.started_at <= $as_of
     qualify row_number() over (partition by a.lead_key, a.promise, f.later order by d.depth desc) = 1
 ),

@@ -4,11 +4,10 @@
 -- $shares double[]: ages, as shares of what is promised, 0 < share < 1; $per_mille int: of so many orders in a thousand (1000: all)
 -- columns: lead_key, promise, path varchar[], within_s, share, started_at, tried_at, due_at, came (bool)
 with due as (
-    select c.lead_key, c.promise, c.started_at, c.due_at, c.within_s, p.calendar, coalesce(c.stopped_at, 'infinity'::timestamptz) as stopped_at,
+    select c.lead_key, c.promise, c.started_at, c.due_at, c.within_s, c.calendar, coalesce(c.stopped_at, 'infinity'::timestamptz) as stopped_at,
         segment_path(t.tier, t.product_line, t.region) as path
     from clock_ages($as_of) c
     join timelines t using (lead_key)
-    join cat_promises p on p.promise = c.promise
     where c.due_at <= $as_of and c.started_at >= $since and c.lead_key % 1000 < $per_mille
 ),
 placed as (

@@ -1,19 +1,25 @@
 -- What depends on now, decided once for every question: clock states, timeline states, open failures, all as of an instant.
 -- Created at each opening of the store.
 
--- clock_states: one row per clock that has started, with its state at `as_of`.
+-- clocks_at: one row per clock that has started, as what was known of its pauses at `as_of` has it.
+create or replace macro clocks_at(as_of) as table
+from clocks where holds_from <= as_of and (holds_until is null or holds_until > as_of);
+
+-- clock_states: clocks_at with the state at `as_of`: met, met_late, paused, breached, at_risk, running. What stopped in a pause was in time.
 create or replace macro clock_states(as_of) as table
-select c.*, p.label, p.start, p.stop, p.owner_team, p.position,
+select c.*, p.label, p.start, p.stop, v.owner_team, p.position,
     case when c.stopped_at <= as_of then c.stopped_at end as stopped_at_then,
     case
-        when c.stopped_at <= as_of and c.stopped_at <= c.due_at then 'met'
+        when c.stopped_at <= as_of and (c.stopped_at <= c.due_at or c.paused_by is not null) then 'met'
         when c.stopped_at <= as_of then 'met_late'
+        when c.paused_by is not null then 'paused'
         when c.due_at < as_of then 'breached'
         when c.at_risk_at <= as_of then 'at_risk'
         else 'running'
     end as state
-from clocks c join cat_promises p on p.promise = c.promise
-where c.started_at <= as_of;
+from clocks_at(as_of) c
+join cat_promises p on p.promise = c.promise
+join cat_promise_variants v on v.promise = c.promise and v.variant = c.variant;
 
 -- group_deeds: one row per exception group that people acted on, with what holds at `as_of`.
 create or replace macro group_deeds(as_of) as table
@@ -83,10 +89,10 @@ with running as (
     select lead_key, min(due_at) as due_at, arg_min(promise, due_at) as promise, arg_min(label, due_at) as promise_label,
         arg_min(stop, due_at) as promise_stop, arg_min(owner_team, due_at) as promise_team,
         bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
-        bool_or(state in ('running', 'at_risk')) as is_awaited,
+        bool_or(state in ('running', 'at_risk', 'paused')) as is_awaited,
         list(promise order by due_at) as promises
     from clock_states(as_of)
-    where state in ('running', 'at_risk', 'breached')
+    where state in ('running', 'at_risk', 'breached', 'paused')
     group by lead_key
 ),
 failing as (
@@ -132,7 +138,7 @@ select t.*, a.reached_at as from_at, case when b.reached_at <= as_of then b.reac
 from timelines t
 join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = from_milestone
 left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = to_milestone
-left join clocks c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = from_milestone and stop = to_milestone)
+left join clocks_at(as_of) c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = from_milestone and stop = to_milestone)
 where a.reached_at <= as_of and a.reached_at > as_of - to_days(days) and coalesce(t.cancelled_at > as_of, true);
 
 -- flow_steps: one row per timeline that started on the days from_day..until_day (UTC) and step of the declared path that its segment expects, with

@@ -2,7 +2,7 @@
 -- $lead_key ubigint; $as_of timestamptz
 -- columns: milestone, label, due_at, owner_team, system, coverage
 select c.milestone, c.label, c.owner_team, c.system, coalesce(t.coverage, 'none') as coverage,
-    (select min(k.due_at) from clocks k join cat_promises p using (promise) where k.lead_key = $lead_key and p.stop = c.milestone and k.started_at <= $as_of) as due_at
+    (select min(k.due_at) from clocks_at($as_of) k join cat_promises p using (promise) where k.lead_key = $lead_key and p.stop = c.milestone) as due_at
 from cat_milestones c
 cross join (select * from timelines where lead_key = $lead_key) l
 left join timeline_milestones t on t.lead_key = l.lead_key and t.milestone = c.milestone

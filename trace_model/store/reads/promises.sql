@@ -9,7 +9,7 @@ with decided as (
 )
 select promise, any_value(label) as label, $segment as segment, coalesce(value, 'not given') as value, period_start,
     count(*) filter (state = 'met') as met_count, count(*) filter (state = 'met_late') as met_late_count,
-    count(*) filter (state = 'breached') as breached_count, count(*) filter (state in ('running', 'at_risk')) as running_count,
+    count(*) filter (state = 'breached') as breached_count, count(*) filter (state in ('running', 'at_risk', 'paused')) as running_count,
     case when count(*) filter (state in ('met', 'met_late', 'breached')) > 0
         then count(*) filter (state = 'met') / count(*) filter (state in ('met', 'met_late', 'breached')) end as attainment,
     quantile_cont(epoch(stopped_at_then) - epoch(started_at), 0.5) filter (state in ('met', 'met_late')) as p50_s,

@@ -25,7 +25,7 @@ cancelled as (
     group by n.exception_id
 ),
 due as (
-    select lead_key, min(due_at) as due_at from clocks where stopped_at is null or stopped_at > $as_of group by lead_key
+    select lead_key, min(due_at) as due_at from clocks_at($as_of) where stopped_at is null or stopped_at > $as_of group by lead_key
 ),
 earlier as (
     select n.exception_id,

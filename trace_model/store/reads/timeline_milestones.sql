@@ -16,8 +16,8 @@ reached as (
 ),
 planned as (
     select p.stop as milestone, min(c.due_at) as planned_at
-    from clocks c join cat_promises p using (promise)
-    where c.lead_key = $lead_key and c.started_at <= $as_of
+    from clocks_at($as_of) c join cat_promises p using (promise)
+    where c.lead_key = $lead_key
     group by p.stop
 )
 select c.milestone, c.label, c.position, r.reached_at, coalesce(r.object_type, c.object_type) as object_type, r.object_id,

@@ -5,7 +5,7 @@ with open as (
     select t.lead_type, t.lead_id, t.customer_name, t.amount, t.currency, t.reporting_amount, a.reached_at as accepted_at, t.state, t.region, t.legal_entity, t.product_line,
         coalesce(i.coverage, 'none') as coverage,
         greatest(t.reporting_amount - coalesce(i.covered_amount * r.rate, 0), 0)::decimal(18, 2) as unbilled_amount,
-        (select min(c.due_at) from clocks c join cat_promises p using (promise) where c.lead_key = t.lead_key and p.stop = 'invoice_issued') as due_at
+        (select min(c.due_at) from clocks_at($as_of) c join cat_promises p using (promise) where c.lead_key = t.lead_key and p.stop = 'invoice_issued') as due_at
     from timeline_states($as_of) t
     join timeline_milestones a on a.lead_key = t.lead_key and a.milestone = 'order_accepted' and a.reached_at <= $as_of
     left join timeline_milestones i on i.lead_key = t.lead_key and i.milestone = 'invoice_issued' and i.reached_at <= $as_of

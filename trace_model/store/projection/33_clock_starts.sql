@@ -1,0 +1,38 @@
+-- clock_starts (scratch): one row per timeline and promise that has begun, with the variant that counts for it: of those that hold for
+-- the order and were valid when the clock started, the most specific. Where none is, no clock runs.
+-- stopped_at: the stop milestone, or the end of the timeline. counts_from_at: the start, past the cut-off. closes_at: the month-end close
+-- of the start, for promises due then.
+with begun as (
+    select s.lead_key, p.promise, p.stop, s.reached_at as started_at
+    from timeline_milestones_fresh s join cat_promises p on p.start = s.milestone
+    where s.reached_at is not null
+    union all
+    select t.lead_key, p.promise, p.stop, t.started_at from timelines_fresh t join cat_promises p on p.start = 'start'
+),
+chosen as (
+    select b.lead_key, b.promise, min(v.rank) as rank
+    from begun b
+    join timelines_fresh t using (lead_key)
+    join cat_promise_variants v on v.promise = b.promise and promise_holds(v, t)
+        and (v.valid_from_at is null or b.started_at >= v.valid_from_at)
+        and (v.valid_until_at is null or b.started_at < v.valid_until_at)
+    group by b.lead_key, b.promise
+),
+started as (
+    select b.lead_key, b.promise, v.variant, v.calendar, v.within_s, v.at_risk_part, v.by_close, b.started_at,
+        least(e.reached_at, t.cancelled_at, case when e.reached_at is null then t.completed_at end) as stopped_at
+    from begun b
+    join chosen c using (lead_key, promise)
+    join cat_promise_variants v on v.promise = c.promise and v.rank = c.rank
+    join timelines_fresh t on t.lead_key = b.lead_key
+    left join timeline_milestones_fresh e on e.lead_key = b.lead_key and e.milestone = b.stop
+),
+counted as (
+    select s.* exclude (by_close), greatest(s.started_at, case when s.started_at <= h.until_at then h.counts_from_at end) as counts_from_at,
+        case when s.by_close then s.calendar end as close_calendar
+    from started s
+    asof left join cat_start_shifts h on h.calendar = s.calendar and h.from_at < s.started_at
+)
+select c.* exclude (close_calendar), m.closes_at
+from counted c
+asof left join cat_closes m on m.calendar = c.close_calendar and m.from_at <= c.started_at
