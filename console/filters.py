@@ -133,6 +133,12 @@ COMPLETENESS: tuple[Filter, ...] = (
     Filter("explanation", "explanation", "Explanation", one_of(*EXPLANATIONS)),
     Filter("page", "offset", "Page", page, 0),
 )
+STITCHING: tuple[Filter, ...] = (
+    Filter("days", "days", "Days", lambda given: int(one_of("7", "30", "90")(given)), 30),
+    Filter("system", "system", "System", text),
+    Filter("type", "object_type", "Type", text),
+    Filter("page", "offset", "Page", page, 0),
+)
 
 
 def read(filters: Sequence[Filter], address: Mapping[str, str]) -> Asked:

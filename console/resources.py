@@ -12,6 +12,7 @@ from typing import Any
 
 from console.access import Access
 from console.deeds import Deeds
+from console.linking import Linking
 from console.replay.replays import Replays
 from console.sessions import Sessions
 from console.settings import Settings
@@ -22,6 +23,7 @@ from trace_model.store import Store
 class Resources:
     store: Store
     deeds: Deeds
+    linking: Linking
     replays: Replays
     access: Access
     settings: Settings

@@ -27,6 +27,7 @@ from console.alerts.channels import open_channels
 from console.alerts.worker import AlertWorker
 from console.api import app as api
 from console.deeds import Deeds
+from console.linking import Linking
 from console.replay.engine import Engines
 from console.replay.facts import said_on_span
 from console.replay.replays import Replays
@@ -71,7 +72,7 @@ class House:
         ingest = Ingest(store)
         replays = _replays(store, settings)
         ready = resources.Resources(
-            store=store, deeds=Deeds(store), replays=replays, access=access, settings=settings,
+            store=store, deeds=Deeds(store), linking=Linking(store), replays=replays, access=access, settings=settings,
             ingest_counters=lambda: _counters(ingest),
         )  # fmt: skip
         resources.provide(ready)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 
 class CashtrailError(Exception):
     """Root of every error this product raises on purpose; its text is fit for an operator."""
@@ -33,6 +35,14 @@ class CatalogueError(PermanentError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class AmbiguousThing(PermanentError):
+    """The words name more than one thing; `choices` are what each may be named by, fit for a query."""
+
+    def __init__(self, message: str, choices: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(message)
+        self.choices = choices
 
 
 class UnknownThing(PermanentError):

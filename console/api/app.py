@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from console.api import catalogue_trials, exceptions, operations, problems, replays, timelines
+from console.api import catalogue_trials, exceptions, operations, problems, replays, stitching, timelines
 
 
 def create() -> FastAPI:
@@ -21,7 +21,14 @@ def create() -> FastAPI:
         openapi_url="/openapi.json",
     )
     problems.install(app)
-    for router in (timelines.router, exceptions.router, replays.router, operations.router, catalogue_trials.router):
+    for router in (
+        timelines.router,
+        exceptions.router,
+        replays.router,
+        operations.router,
+        catalogue_trials.router,
+        stitching.router,
+    ):
         app.include_router(router)
     return app
 

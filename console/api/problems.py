@@ -9,10 +9,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from trace_model.errors import CashtrailError, CatalogueError, Forbidden, RetryableError, UncertainError, UnknownThing
+from trace_model.errors import (
+    AmbiguousThing,
+    CashtrailError,
+    CatalogueError,
+    Forbidden,
+    RetryableError,
+    UncertainError,
+    UnknownThing,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _TITLES = {
+    300: "Several are meant",
     400: "Bad request",
     401: "Unauthenticated",
     403: "Forbidden",
@@ -36,6 +45,8 @@ def install(app: FastAPI) -> None:
     async def ours(request: Request, fault: Exception) -> Response:
         if isinstance(fault, UnknownThing):
             return problem(404, str(fault))
+        if isinstance(fault, AmbiguousThing):
+            return problem(300, str(fault), choices=fault.choices)
         if isinstance(fault, Forbidden):
             return problem(403, str(fault))
         if isinstance(fault, CatalogueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, HTTPException, Query
@@ -12,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 
 from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.wire import amount, instant, offset_of, page, plain, thing
+from console.finding import objects_named, timelines_named
 from console.resources import Resources, current
-from trace_model.errors import UnknownThing
+from trace_model.errors import AmbiguousThing, UnknownThing
 
 router = APIRouter(tags=["timelines"])
 
@@ -32,8 +34,9 @@ def search(r: Reading, at: AsOf, q: Annotated[str, Query(max_length=200)], limit
             {
                 "type": row["object_type"],
                 "id": row["object_id"],
+                **({"scope": row["scope"]} if row["scope"] else {}),
                 "matched": row["matched"],
-                "lead": thing(row["lead_type"], row["lead_id"]),
+                "lead": thing(row["lead_type"], row["lead_id"], row["lead_scope"]),
                 "lead_count": row["lead_count"],
             }
             for row in rows
@@ -43,23 +46,34 @@ def search(r: Reading, at: AsOf, q: Annotated[str, Query(max_length=200)], limit
 
 
 @router.get("/timelines/{type}/{id:path}")
-def timeline(r: Reading, at: AsOf, type: str, id: str) -> dict[str, Any]:
-    """One timeline, by its lead object; an object that stands in exactly one timeline answers with that."""
-    found = r.store.rows("timeline", type=type, id=id, as_of=at)
+def timeline(
+    r: Reading,
+    at: AsOf,
+    type: str,
+    id: str,
+    scope: Annotated[
+        str | None,
+        Query(max_length=200, description="whose id it is, where systems or legal entities use the same id"),
+    ] = None,
+) -> dict[str, Any]:
+    """One timeline, by its lead object; an object that stands in exactly one timeline answers with that.
+
+    300 with `choices` where the id is that of several objects: ask again with one's `scope`.
+    """
+    rows = partial(r.store.rows, as_of=at)
+    found = timelines_named(rows, type, id, scope)
+    if len(found) > 1:
+        choices = [{"type": t["lead_type"], "id": t["lead_id"], "scope": t["scope"]} for t in found]
+        told = ", ".join(f"scope={t['scope']}" for t in found)
+        raise AmbiguousThing(f"{type} '{id}' may mean {len(found)} timelines; ask for one: {told}", choices)
     if not found:
-        leads = [
-            (m["lead_type"], m["lead_id"], m["lead_count"])
-            for m in r.store.rows("search", q=id, limit=50, as_of=at)
-            if m["object_type"] == type and m["object_id"] == id and m["lead_id"]
-        ]
-        if len(leads) == 1 and leads[0][2] == 1:
-            found = r.store.rows("timeline", type=leads[0][0], id=leads[0][1], as_of=at)
-        if not found and leads:
+        held = objects_named(rows, type, id, scope)
+        if held:
             raise UnknownThing(
-                f"{type} '{id}' leads no timeline; it stands in {leads[0][2]}, one of them {leads[0][0]} '{leads[0][1]}'"
+                f"{type} '{id}' leads no timeline; it stands in {held[0]['lead_count']}, "
+                f"one of them {held[0]['lead_type']} '{held[0]['lead_id']}'"
             )
-        if not found:
-            raise UnknownThing(f"no {type} '{id}' is known as of {instant(at)}")
+        raise UnknownThing(f"no {type} '{id}' is known as of {instant(at)}")
     return timeline_as_dict(r, found[0], at)
 
 
@@ -71,7 +85,7 @@ def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str,
 
     following = ask("next_milestone")
     return {
-        "lead": thing(t["lead_type"], t["lead_id"]),
+        "lead": thing(t["lead_type"], t["lead_id"], t["scope"]),
         "state": t["state"],
         "amount": amount(t["amount"]),
         "currency": t["currency"],

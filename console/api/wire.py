@@ -59,9 +59,11 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
-def thing(type_: str | None, id_: str | None) -> dict[str, str] | None:
-    """An object as the contract writes it, or None where there is none."""
-    return {"type": type_, "id": id_} if type_ and id_ else None
+def thing(type_: str | None, id_: str | None, scope: str | None = None) -> dict[str, str] | None:
+    """An object as the contract writes it, or None where there is none; `scope` only where ids are those of one system or entity."""
+    if not type_ or not id_:
+        return None
+    return {"type": type_, "id": id_} | ({"scope": scope} if scope else {})
 
 
 def cursor_of(offset: int) -> str:

@@ -8,29 +8,49 @@ import streamlit as st
 
 from console.access import Right
 from console.components import filter_bar, pausing, replaying, timeline_parts, waterfall, wording
-from console.components.blocks import empty, head, link
+from console.components.blocks import amount, empty, head, link
 from console.components.live import live
 from console.components.markup import join
 from console.components.panel import panel
 from console.components.shell import heading
+from console.components.signs import TIMELINE, badge, known
+from console.components.table import Column, table
 from console.components.view import View, look
+from console.finding import timelines_named
 
 PARTS = {"story": "Story", "objects": "Objects and links", "traces": "Traces", "payloads": "Payloads"}
 
 
+def meant(view: View) -> list[dict[str, Any]]:
+    """The timelines that the address may mean; more than one where systems or legal entities use the same id."""
+    asked = st.query_params
+    return timelines_named(view.rows, asked.get("type", "order"), asked.get("id", ""), asked.get("scope"))
+
+
 def found(view: View) -> dict[str, Any] | None:
-    """The timeline of the address; an object that leads none answers with the one timeline it stands in."""
-    type_, id_ = st.query_params.get("type", "order"), st.query_params.get("id", "")
-    rows = view.rows("timeline", type=type_, id=id_)
-    if rows:
-        return rows[0]
-    held = [
-        m
-        for m in view.rows("search", q=id_, limit=20)
-        if (m["object_type"], m["object_id"]) == (type_, id_) and m["lead_count"] == 1
+    """The timeline of the address, where it means one."""
+    rows = meant(view)
+    return rows[0] if len(rows) == 1 else None
+
+
+def choices(view: View, rows: list[dict[str, Any]]) -> None:
+    """Two ERPs both have an order 1001: which one is meant is asked, not guessed."""
+    columns = [
+        Column("Whose id", lambda t: t["scope"] or "everybody's", "fit"),
+        Column("Reference", lambda t: t["lead_id"], "fit"),
+        Column("System", lambda t: t["system"] or "—", "fit"),
+        Column("Customer", lambda t: t["customer_name"] or t["customer_id"] or "not given", "line"),
+        Column("Amount", lambda t: amount(t["amount"], t["currency"]), "number"),
+        Column("State", lambda t: badge(known(TIMELINE, t["state"])), "fit"),
+        Column("Since", lambda t: view.at(t["started_at"]), "fit"),
     ]
-    rows = view.rows("timeline", type=held[0]["lead_type"], id=held[0]["lead_id"]) if held else []
-    return rows[0] if rows else None
+    body = table(
+        columns,
+        rows,
+        href=lambda t: view.link("order", type=t["lead_type"], id=t["lead_id"], scope=t["scope"]),
+        caption="By the system or legal entity whose id it is.",
+    )
+    panel(join([head("Which one?", note="systems use this id for different orders"), body]), key="choices")
 
 
 def story(view: View) -> None:
@@ -85,8 +105,12 @@ def belongings(view: View) -> None:
 
 
 view = look()
-t = found(view)
-if t is None:
+timelines = meant(view)
+t = timelines[0] if len(timelines) == 1 else None
+if timelines and t is None:
+    heading(view, st.query_params.get("id", ""))
+    choices(view, timelines)
+elif t is None:
     id_ = st.query_params.get("id", "")
     heading(view, id_ or "Order timeline")
     why = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from console.components import wording
-from console.components.blocks import empty
+from console.components.blocks import empty, two_lines
 from console.components.markup import tag
 from console.components.panel import panel
 from console.components.shell import heading
@@ -27,7 +27,7 @@ if not found:
     panel(empty("Nothing found." if wanted else "Nothing to look for yet.", why), key="none")
 else:
     columns = [
-        Column("Object", lambda m: m["object_id"], "fit"),
+        Column("Object", lambda m: two_lines(m["object_id"], m["scope"] and f"id of {m['scope']}"), "fit"),
         Column("Type", lambda m: m["object_type"].replace("_", " "), "fit"),
         Column("Matched", lambda m: m["matched"]),
         Column("Timeline", lambda m: m["lead_id"] or tag("span", "none", class_="quiet"), "fit"),
@@ -37,7 +37,9 @@ else:
     body = table(
         columns,
         found,
-        href=lambda m: view.link("order", type=m["lead_type"], id=m["lead_id"]) if m["lead_id"] else None,
+        href=lambda m: (
+            view.link("order", type=m["lead_type"], id=m["lead_id"], scope=m["lead_scope"]) if m["lead_id"] else None
+        ),
         caption=caption,
     )
     panel(body, key="found")

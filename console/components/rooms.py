@@ -31,6 +31,7 @@ ROOMS: tuple[Room, ...] = (
     Room("backtest", "Backtest", ":material/history:", "Insight"),
     Room("catalogue-backtest", "Catalogue backtest", ":material/difference:", "Insight"),
     Room("dependencies", "Dependencies", ":material/hub:", "Systems"),
+    Room("stitching", "Stitching", ":material/join:", "Systems"),
     Room("ingest", "Ingest health", ":material/input:", "Systems"),
     Room("order", "Order timeline", ":material/timeline:", None),
     Room("search", "Search", ":material/search:", None),

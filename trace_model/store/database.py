@@ -83,7 +83,7 @@ class Database:
             cursor.close()
 
     def close(self) -> None:
-        with self.recording, self.deriving:
+        with self.deriving, self.recording:
             self._root.close()
 
 

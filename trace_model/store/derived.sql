@@ -131,3 +131,14 @@ create or replace macro allotted(whole, parts, digits) as case
         list_sum(list_transform(parts, lambda p: allotted_until(whole, p.until, digits) - allotted_until(whole, p."from", digits))),
         0.0)::decimal(18, 4)
 end;
+
+-- operator_links: one row per link between two objects that a person made and nobody took back, under the keys they had then.
+create or replace view operator_links as
+select (detail->'child'->>'key')::ubigint as child_key, detail->'child'->>'type' as child_type,
+    (detail->'parent'->>'key')::ubigint as parent_key, detail->'parent'->>'type' as parent_type,
+    acted_at as seen_at, actor, reason
+from (
+    select * exclude (detail), detail::json as detail, row_number() over (partition by subject_id order by action_no desc) as age
+    from (select action_no, acted_at, actor, deed, subject_id, reason, detail from operator_actions where subject_type = 'link')
+)
+where age = 1 and deed = 'link';

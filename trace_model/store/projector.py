@@ -107,6 +107,13 @@ class Projector:
         self._derive_links()
         self._derive_timelines()
 
+    def relink(self, child_key: int) -> None:
+        """The links upward of one object, and every timeline they lead to, follow what people tied by hand."""
+        self._table("touched_mentions", "select mention_key from object_facts limit 0")
+        self._table("touched_children", "select $child_key::ubigint as child_key", {"child_key": child_key})
+        self._derive_links_of_touched()
+        self._derive_timelines()
+
     def rebuild(self, progress: Progress | None = None) -> None:
         """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done."""
         told = progress or (lambda _step, _share: None)
@@ -217,6 +224,9 @@ class Projector:
     def _derive_links(self) -> None:
         """Links upward of every child that may have gained or lost one."""
         self._scratch("24a_touched_children")
+        self._derive_links_of_touched()
+
+    def _derive_links_of_touched(self) -> None:
         self._scratch("24b_said_links")
         self._scratch("24c_untied_children")
         self._scratch("24d_correlated_links", empty=not self._number("select count(*) from untied_children"))

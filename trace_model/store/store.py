@@ -170,6 +170,27 @@ class Store:
             self._recorded.notify_all()
         return action
 
+    def tie(
+        self, child_key: int, *, actor: str, deed: str, subject_id: str, reason: str, detail: Mapping[str, Any]
+    ) -> Action:
+        """A deed on a link upward of an object is kept, and the derived rows follow it, in one transaction.
+
+        `detail` names the facts: `child` and `parent`, each with type, id, scope and key. Rights are the caller's to check.
+        """
+        with self.database.deriving, self.database.recording, transaction(self._deriver) as c:
+            action = actions.append(
+                c,
+                acted_at=self.clock(),
+                actor=actor,
+                deed=deed,
+                subject_type="link",
+                subject_id=subject_id,
+                reason=reason,
+                detail=detail,
+            )
+            self._projector.relink(child_key)
+            return action
+
     def first_broken_action(self) -> int | None:
         """The number of the first deed that does not fit the chain, or None if the chain is whole."""
         with self.database.reading() as c:

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from console import resources
 from console.access import Access
 from console.deeds import Deeds
+from console.linking import Linking
 from console.replay.engine import Engines
 from console.replay.replays import Replays
 from console.settings import Settings
@@ -26,6 +27,7 @@ def opened(here: Alerting, **address: str) -> AppTest:
         resources.Resources(
             store=here.store,
             deeds=Deeds(here.store),
+            linking=Linking(here.store),
             replays=replays,
             access=Access(),
             settings=Settings(),

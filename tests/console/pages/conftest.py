@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from console import resources
 from console.access import Access, Login
 from console.deeds import Deeds
+from console.linking import Linking
 from console.replay.engine import Engines
 from console.replay.replays import Replays
 from console.settings import Settings
@@ -44,7 +45,7 @@ class House:
         self.store = Store(None, catalogue, clock=lambda: self.now)
         replays = Replays(self.store, Ledger(self.store.database, self.store.clock), Engines(), self.store.clock)
         self.resources = resources.Resources(
-            store=self.store, deeds=Deeds(self.store), replays=replays, access=self.access, settings=Settings(), ingest_counters=dict,
+            store=self.store, deeds=Deeds(self.store), linking=Linking(self.store), replays=replays, access=self.access, settings=Settings(), ingest_counters=dict,
         )  # fmt: skip
         self._spans = 0
         self.provide()

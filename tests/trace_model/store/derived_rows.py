@@ -58,6 +58,19 @@ class Rows:
         )  # fmt: skip
         self.store.project()
 
+    def tie(self, child: str, parent: str, deed: str = "link") -> None:
+        """A person ties `invoice:INV-1` to `order:SO-1`, or takes that back."""
+        named = [dict(zip(("type", "id"), thing.split(":", 1), strict=True)) for thing in (child, parent)]
+        for each in named:
+            found = self.ask(
+                "select md5_number_lower(concat_ws(chr(31), ?, '', '', ?)) as key", [each["type"], each["id"]]
+            )
+            each["key"] = str(found[0]["key"])
+        self.store.tie(
+            int(named[0]["key"]), actor="ada", deed=deed, subject_id=f"{child} in {parent}", reason="seen on paper",
+            detail={"child": named[0], "parent": named[1]},
+        )  # fmt: skip
+
     def ask(self, text: str, parameters: list[Any] | None = None) -> list[dict[str, Any]]:
         with self.store.database.reading() as c:
             answer = c.execute(text, parameters) if parameters else c.execute(text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -69,9 +70,12 @@ class Oracle:
         spans: list[Span],
         catalogue: Catalogue,
         deeds: dict[tuple[str, str], list[tuple[float, bool, str]]] | None = None,
+        tied_by_hand: Sequence[tuple[str, str]] = (),
     ) -> None:
+        """`tied_by_hand`: child and parent of each link that a person made and nobody took back, as `invoice:INV-1`."""
         self.c = catalogue
         self.deeds = deeds or {}
+        self.tied_by_hand = tied_by_hand
         self.rank = {t.name: i for i, t in enumerate(catalogue.object_types)}
         self.traversed = {t.name for t in catalogue.object_types if t.traversed}
         self.milestones_by_name = {m.name: m for m in catalogue.milestones}
@@ -268,6 +272,17 @@ class Oracle:
                     | more
                 )
 
+        for below, above in self.tied_by_hand:
+            (child_type, _, child_id), (parent_type, _, parent_id) = below.partition(":"), above.partition(":")
+            child, parent = (
+                self.object_of((child_type, "", "", child_id)),
+                self.object_of((parent_type, "", "", parent_id)),
+            )
+            if {child, parent} <= set(self.objects):
+                found.append(
+                    {"child": child, "parent": parent, "kind": "part_of", "source": "operator", "confidence": 1.0}
+                    | {"at": 0, "amount": None, "quantity": None}
+                )
         for said in self.said.values():
             own = list(said.own)
             for child_type, parent, kind, amount, quantity in said.parents:

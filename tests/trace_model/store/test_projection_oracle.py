@@ -5,23 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.trace_model.store.derived_rows import Rows, catalogue, told
 from tests.trace_model.store.oracle import Mention, Oracle
 from tests.trace_model.store.random_estates import Deed, deeds, estates
 from tests.trace_model.store.spans_of import Span, instant
-from tests.trace_model.store.test_projection_properties import quick
+from tests.trace_model.store.test_projection_properties import TIES, quick
 from trace_model.calendars import Pause, close_after, due_at
 
 NAME = "(o.object_type, o.object_id, o.scope)"
 
 
 @quick
-@given(estates(), deeds())
-def test_sql_derives_what_a_slow_reading_derives(spans: list[Span], done: list[Deed]) -> None:
-    rows, oracle = told(spans), Oracle(spans, catalogue(), said_by_people(done))
+@given(estates(), deeds(), st.lists(st.sampled_from(TIES), max_size=2, unique=True))
+def test_sql_derives_what_a_slow_reading_derives(
+    spans: list[Span], done: list[Deed], ties: list[tuple[str, str]]
+) -> None:
+    rows, oracle = told(spans), Oracle(spans, catalogue(), said_by_people(done), ties)
     for deed in done:
         rows.do(deed)
+    for child, parent in ties:
+        rows.tie(child, parent)
     derived = objects_of(rows)
     assert set(derived) == {short(o) for o in oracle.objects}
     for mention, may_be in oracle.objects.items():

@@ -13,6 +13,15 @@ from tests.trace_model.store.derived_rows import Rows, opened, told
 from tests.trace_model.store.random_estates import deeds, deliveries, estates
 from tests.trace_model.store.spans_of import Span, Story
 
+TIES = [
+    ("invoice:INV-1", "order:SO-1"),
+    ("invoice:INV-3", "shipment:SH-2"),
+    ("payment:PAY-1", "invoice:INV-2"),
+    ("shipment:SH-1", "order:SO-3"),
+    ("order:SO-2", "quote:Q-2"),
+]
+"""What a person may tie; the objects may be there, come later, be another object's number, or never come."""
+
 quick = settings(
     max_examples=int(os.environ.get("CASHTRAIL_EXAMPLES", "12")),
     deadline=None,
@@ -39,6 +48,27 @@ def test_the_same_spans_give_the_same_rows_in_any_order_batching_and_repetition(
     assert_same(at_once, by_and_by)
     by_and_by.store.rebuild()
     assert_same(at_once, by_and_by)
+
+
+@quick
+@given(st.data())
+def test_a_link_by_hand_holds_whenever_it_is_made_and_leaves_nothing_when_it_is_taken_back(data: st.DataObject) -> None:
+    spans = data.draw(estates())
+    batches = data.draw(deliveries(spans))
+    child, parent = data.draw(st.sampled_from(TIES))
+    after, early, taken_back = told(spans), told(), data.draw(st.booleans())
+    untouched = after.every_table()
+    after.tie(child, parent)
+    early.tie(child, parent)
+    for batch in batches:
+        early.hear(batch)
+    assert_same(after, early)
+    early.store.rebuild()
+    assert_same(after, early)
+    if taken_back:
+        after.tie(child, parent, "unlink")
+        assert after.every_table() == untouched
+        assert after.store.first_broken_action() is None
 
 
 @quick

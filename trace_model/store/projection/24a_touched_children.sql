@@ -15,6 +15,6 @@ union
 select object_key from stirred
 union
 select coalesce(r.object_key, f.child_key)
-from link_facts f
+from (select child_key, parent_key from link_facts union all select child_key, parent_key from operator_links) f
 semi join changed_aliases a on a.alias_key = f.parent_key
 left join resolutions r on r.alias_key = f.child_key

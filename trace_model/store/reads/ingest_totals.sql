@@ -1,14 +1,5 @@
 -- ingest_totals: one row: what is kept and how much of it is tied to an object.
 -- columns: spans_stored, unstitched_count, by_id, by_alias, by_parent, by_correlation, first_received_at, last_received_at
-with ties as (
-    select s.span_count,
-        case when s.evidence <> 'none' then s.evidence
-            when s.correlation_key in (
-                select correlation_key from object_correlations group by correlation_key
-                having count(*) filter (object_type in (select object_type from cat_lead_types where preference = 0)) = 1
-            ) then 'correlation' else 'none' end as evidence
-    from trace_stitching s
-)
 select (select count(*) from spans) as spans_stored,
     coalesce(sum(span_count) filter (evidence = 'none'), 0)::bigint as unstitched_count,
     coalesce(sum(span_count) filter (evidence = 'id'), 0)::bigint as by_id,
@@ -16,4 +7,4 @@ select (select count(*) from spans) as spans_stored,
     coalesce(sum(span_count) filter (evidence = 'parent'), 0)::bigint as by_parent,
     coalesce(sum(span_count) filter (evidence = 'correlation'), 0)::bigint as by_correlation,
     (select max(received_at) from spans) as last_received_at
-from ties
+from tied_spans()

@@ -215,3 +215,20 @@ select o.* exclude (entity, whole, quantity), o.whole::decimal(18, 2) as order_a
 from ordered o
 left join awaited w on w.lead_key = o.lead_key and w.milestone = o.milestone
 left join failing f on f.lead_key = o.lead_key;
+
+-- tied_spans: one row per trace, system, hour (UTC) and kind of evidence that ties its spans to an object: id, alias, parent, correlation
+-- (the correlation ID alone, and only where it has a single lead object), none.
+create or replace macro tied_spans() as table
+with single as (
+    select correlation_key
+    from object_correlations
+    group by correlation_key
+    having count(*) filter (object_type in (select object_type from cat_lead_types where preference = 0)) = 1
+)
+select s.system, s.hour, s.span_count,
+    case
+        when s.evidence <> 'none' then s.evidence
+        when s.correlation_key in (select correlation_key from single) then 'correlation'
+        else 'none'
+    end as evidence
+from trace_stitching s;
