@@ -123,6 +123,13 @@ LATENCY: tuple[Filter, ...] = (
     *SEGMENTS,
     Filter("days", "days", "Days", lambda given: int(one_of("7", "30", "90")(given)), 30),
 )
+KPIS: tuple[Filter, ...] = (
+    *SEGMENTS,
+    Filter(
+        "segment", "segment", "Segment", one_of("region", "product_line", "legal_entity", "tier", "workflow"), "all"
+    ),
+    Filter("period", "period", "Period", one_of("day", "week", "month"), "all"),
+)
 EXPLANATIONS = ("in_transit", "exception", "not_seen", "passed_over", "lessened", "more")
 COMPLETENESS: tuple[Filter, ...] = (
     Filter("over", "over", "Period", periods.read, "30"),

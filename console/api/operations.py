@@ -6,33 +6,52 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
+from console import completeness as totals
 from console import periods
 from console.api.asking import AsOf, Cursor, Limit, Reading
 from console.api.wire import instant, offset_of, page, plain
 
 router = APIRouter(tags=["operations"])
-Segment = Literal["all", "region", "product_line", "legal_entity", "tier"]
+Segment = Literal["all", "region", "product_line", "legal_entity", "tier", "workflow"]
 Period = Literal["all", "day", "week", "month"]
 Days = Annotated[int, Query(ge=1, le=3660)]
 
 
 @router.get("/promises")
 def promises(r: Reading, at: AsOf, segment: Segment = "all", period: Period = "all", days: Days = 30) -> dict[str, Any]:
-    """Attainment, p50 and p95 (seconds) and counts of each promise by segment and period, for clocks of the last `days` days."""
+    """Attainment, p50, p90 and p95 (seconds) and counts of each promise by segment and period, for clocks of the last `days` days."""
     rows = r.store.rows("promises", as_of=at, segment=segment, period=period, days=days)
-    return {"promises": plain(rows), "as_of": instant(at)}
+    drivers = r.store.rows("promise_drivers", as_of=at, segment="region" if segment == "all" else segment)
+    return {"promises": plain(rows), "since_last_week": plain(drivers), "as_of": instant(at)}
 
 
 @router.get("/kpis")
-def kpis(r: Reading, at: AsOf, days: Days = 30) -> dict[str, Any]:
-    """The installation in a few numbers: timelines by state, promises broken, exceptions open, invoice latency by day."""
-    whole = {"region": None, "product_line": None, "legal_entity": None}
+def kpis(
+    r: Reading,
+    at: AsOf,
+    days: Days = 30,
+    weeks: Annotated[int, Query(ge=1, le=104)] = 12,
+    region: str | None = None,
+    product_line: str | None = None,
+    legal_entity: str | None = None,
+) -> dict[str, Any]:
+    """The installation in numbers, with their units in the names: timelines by state, promises, durations, backlog, ageing,
+    interfaces (success, duplicates, retries) and exception resolution. Weeks are seven days that end with `as_of`, 0 the latest.
+    """
+    whole = {"region": region, "product_line": product_line, "legal_entity": legal_entity}
     return {
         "timelines": plain(r.store.rows("timeline_counts", as_of=at, **whole)),
         "promises": plain(r.store.rows("promises", as_of=at, segment="all", period="all", days=days)),
         "invoice_latency": plain(
             r.store.rows("invoice_latency", as_of=at, days=days, start="order_accepted", stop="invoice_issued", **whole)
         ),
+        "durations": plain(r.store.rows("kpi_durations", as_of=at, weeks=weeks, **whole)),
+        "backlog": plain(r.store.rows("kpi_backlog", as_of=at, days=days, **whole)),
+        "unbilled_ageing": plain(r.store.rows("unbilled_ageing", as_of=at, **whole)),
+        "unpaid_ageing": plain(r.store.rows("unpaid_ageing", as_of=at, **whole)),
+        "interfaces": plain(r.store.rows("kpi_interfaces", as_of=at)),
+        "interface_weeks": plain(r.store.rows("kpi_interface_weeks", as_of=at, weeks=weeks)),
+        "resolutions": plain(r.store.rows("kpi_resolutions", as_of=at, weeks=weeks)),
         "reporting_currency": r.store.catalogue.reporting_currency,
         "as_of": instant(at),
     }
@@ -60,12 +79,14 @@ def completeness(
         "currency": currency,
     }
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for row in r.store.rows("completeness", period=period, **asked):
+    rows = r.store.rows("completeness", period=period, **asked)
+    steps = totals.steps(rows, [m.name for m in r.store.catalogue.milestones])
+    for row in rows:
         whole = {name: row.pop(name) for name in ("day", "legal_entity", "currency", "order_count", "order_amount")}
         groups.setdefault(tuple(whole.values()), whole | {"milestones": []})["milestones"].append(row)
     return {
         "completeness": plain(list(groups.values())),
-        "steps": plain(r.store.rows("completeness_steps", **asked)),
+        "steps": plain(steps),
         "reporting_currency": r.store.catalogue.reporting_currency,
         "from_day": from_day.isoformat(),
         "until_day": until_day.isoformat(),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from console import periods
+from console import completeness, periods
 from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, amount, empty, head, link, tiles, two_lines
 from console.components.markup import Child, Html, join, tag
@@ -32,7 +32,7 @@ GROUPS = 40
 FILE = downloads.columns(
     "day legal_entity currency order_count order_amount milestone count amount due_count due_amount in_transit_count "
     "in_transit_amount exception_count exception_amount not_seen_count not_seen_amount passed_over_count "
-    "passed_over_amount adjusted_count adjusted_amount"
+    "passed_over_amount lessened_count lessened_amount more_count more_amount"
 )
 OBJECTS_FILE = downloads.columns(
     "lead_type=type lead_id=reference customer_name=customer day legal_entity currency order_amount milestone due_amount "
@@ -212,8 +212,8 @@ asked = {k: v for k, v in ask.parameters.items() if k not in ("over", "period")}
     "from_day": from_day,
     "until_day": until_day,
 }
-of_whole = {k: v for k, v in asked.items() if k in ("from_day", "until_day", "legal_entity", "currency")}
-by_period = {**of_whole, "period": ask.parameters["period"]}
+by_period = {k: v for k, v in asked.items() if k in ("from_day", "until_day", "legal_entity", "currency")}
+by_period["period"] = ask.parameters["period"]
 with heading(view, "Completeness"):
     downloads.offer("completeness", view, "completeness", by_period, FILE, label="Totals")
     downloads.offer("differences", view, "completeness_objects", asked, OBJECTS_FILE, label="Differences")
@@ -228,7 +228,8 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.choice("explanation", "Reason", {name: word for name, (word, _, _) in REASONS.items()}, ask, width=150)
     filter_bar.clear(ask, COMPLETENESS)
 filter_bar.problems(ask)
-steps = view.rows("completeness_steps", **of_whole)
+by_group = view.rows("completeness", **by_period)
+steps = completeness.steps(by_group, filter_bar.milestones())
 span = f"{from_day:%d %b %Y} to {until_day:%d %b %Y} (UTC)"
 if not steps:
     panel(empty("No orders in this time.", f"None with these filters had its first sign from {span}."), key="none")
@@ -238,4 +239,4 @@ panel(join([tag("span", f"Orders with their first sign from {span}. ", class_="q
 figures(view, steps)
 flow(view, steps)
 objects(view, asked, ask)
-matrix(view, view.rows("completeness", **by_period), ask.parameters["period"])
+matrix(view, by_group, ask.parameters["period"])

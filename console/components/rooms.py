@@ -26,6 +26,7 @@ ROOMS: tuple[Room, ...] = (
     Room("exceptions", "Exceptions", ":material/report:", "Work"),
     Room("replays", "Replays", ":material/replay:", "Work"),
     Room("alerts", "Alerts", ":material/notifications:", "Work"),
+    Room("kpis", "KPIs", ":material/monitoring:", "Insight"),
     Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight"),
     Room("completeness", "Completeness", ":material/account_balance:", "Insight"),
     Room("backtest", "Backtest", ":material/history:", "Insight"),

@@ -17,6 +17,7 @@ EMPTY = {
     "exceptions": "No open exceptions.",
     "replays": "No replay has been planned.",
     "invoice_latency": "No orders in this time.",
+    "kpis": "No order went all the way.",
     "completeness": "No orders in this time.",
     "dependencies": "No system has been heard from.",
     "ingest": "No source in the last 24 hours.",

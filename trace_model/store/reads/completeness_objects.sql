@@ -3,16 +3,41 @@
 -- $from_day, $until_day date (of the order's start, UTC); $legal_entity, $currency, $milestone, $explanation varchar or null; $offset, $limit int; $as_of timestamptz
 -- columns: lead_type, lead_id, customer_name, day, legal_entity, currency, order_amount, milestone, label, due_amount, amount, difference (order's currency),
 --   reporting_difference, explanation, due_at (of the promise that waits), exception_id, group_id, sentence, owner_team, system, total_count, total_difference (reporting)
-select s.lead_type, s.lead_id, s.customer_name, s.day, s.legal_entity, s.currency, s.order_amount, s.milestone, s.label, s.due_amount, s.amount,
-    s.difference, (s.difference * r.rate)::decimal(18, 2) as reporting_difference, s.explanation, s.due_at,
-    case when s.explanation = 'exception' then s.exception_id end as exception_id, case when s.explanation = 'exception' then s.group_id end as group_id,
-    case when s.explanation = 'exception' then s.sentence end as sentence, s.owner_team, s.system, count(*) over () as total_count,
-    sum(s.difference * r.rate) over ()::decimal(18, 2) as total_difference
-from flow_steps($as_of, $from_day, $until_day) s left join cat_rates r on r.currency = s.currency
-where s.explanation is not null
-  and ($legal_entity is null or s.legal_entity = $legal_entity)
-  and ($currency is null or s.currency = $currency)
-  and ($milestone is null or s.milestone = $milestone)
-  and ($explanation is null or s.explanation = $explanation)
-order by abs(reporting_difference) desc nulls last, s.lead_id, s.position
-limit $limit offset $offset
+with differing as (
+    select s.*, (s.difference * r.rate)::decimal(18, 2) as reporting_difference
+    from flow_steps($as_of, $from_day, $until_day) s left join cat_rates r on r.currency = s.currency
+    where s.explanation is not null
+      and ($legal_entity is null or s.legal_entity = $legal_entity)
+      and ($currency is null or s.currency = $currency)
+      and ($milestone is null or s.milestone = $milestone)
+      and ($explanation is null or s.explanation = $explanation)
+),
+totals as (select count(*) as total_count, sum(reporting_difference)::decimal(18, 2) as total_difference from differing),
+page as (
+    select d.*, t.lead_type, t.lead_id, t.customer_name
+    from differing d join timelines t using (lead_key)
+    order by abs(d.reporting_difference) desc nulls last, t.lead_id, d.position
+    limit $limit offset $offset
+),
+failing as (
+    select m.lead_key, arg_max(f.exception_id, f.last_failed_at) as exception_id, arg_max(f.group_id, f.last_failed_at) as group_id,
+        arg_max(f.sentence, f.last_failed_at) as sentence
+    from open_failures($as_of) f
+    join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
+    where m.lead_key in (select lead_key from page where explanation = 'exception')
+    group by m.lead_key
+),
+awaited as (
+    select lead_key, stop as milestone, min(due_at) as due_at
+    from clock_states($as_of)
+    where state not in ('met', 'met_late') and lead_key in (select lead_key from page)
+    group by lead_key, stop
+)
+select p.lead_type, p.lead_id, p.customer_name, p.day, p.legal_entity, p.currency, p.order_amount, p.milestone, c.label, p.due_amount, p.amount, p.difference,
+    p.reporting_difference, p.explanation, w.due_at, f.exception_id, f.group_id, f.sentence, c.owner_team, c.system, t.total_count, t.total_difference
+from page p
+cross join totals t
+join cat_milestones c on c.milestone = p.milestone
+left join failing f on f.lead_key = p.lead_key and p.explanation = 'exception'
+left join awaited w on w.lead_key = p.lead_key and w.milestone = p.milestone
+order by abs(p.reporting_difference) desc nulls last, p.lead_id, p.position

@@ -147,74 +147,176 @@ where a.reached_at <= as_of and a.reached_at > as_of - to_days(days) and coalesc
 -- operation, or of one of its object that has no step), in_transit (within its promise, or without one not yet stuck),
 -- not_seen (past that, and nothing was seen of it), passed_over (never seen, though a later step was), lessened (complete with less: a credit),
 -- more (covers more than the step before). difference = due_amount - amount, so that what is explained adds up to the whole.
+-- What is so of a lead is gathered as bits, one a step, before leads are spread over their steps (materialized, lest the planner spread them first).
 create or replace macro flow_steps(as_of, from_day, until_day) as table
 with leads as (
-    select lead_key, lead_type, lead_id, customer_name, started_at::date as day, coalesce(legal_entity, 'not given') as legal_entity,
-        coalesce(currency, 'not given') as currency, coalesce(amount, 0) as whole, reporting_amount, quantity, stuck_at,
-        region, product_line, legal_entity as entity, tier, workflow
+    select lead_key, started_at::date as day, coalesce(legal_entity, 'not given') as legal_entity, coalesce(currency, 'not given') as currency,
+        coalesce(amount, 0)::decimal(18, 2) as whole, quantity, stuck_at, region, product_line, legal_entity as entity, tier, workflow
     from timelines
     where started_at <= as_of and started_at::date between from_day and until_day and coalesce(cancelled_at > as_of, true)
 ),
-steps as (
-    select l.*, c.milestone, c.label, c.position, c.object_type, c.owner_team, c.system, m.lead_key is not null as is_reached, m.reached_at,
-        coalesce(m.complete_at <= as_of, false) as is_complete,
-        case
-            when m.lead_key is null then 0
-            when c.covers = 'amount' then coalesce(m.covered_amount, l.whole)
-            when c.covers = 'quantity' and l.quantity > 0 and m.covered_quantity is not null then l.whole * least(m.covered_quantity / l.quantity, 1)
-            else l.whole
-        end::decimal(18, 2) as amount
-    from leads l
-    join cat_milestones c on c.expected = 'always'
-        and (len(c.regions) = 0 or list_contains(c.regions, l.region))
-        and (len(c.product_lines) = 0 or list_contains(c.product_lines, l.product_line))
-        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, l.entity))
-        and (len(c.tiers) = 0 or list_contains(c.tiers, l.tier))
-        and (len(c.workflows) = 0 or list_contains(c.workflows, l.workflow))
-    left join timeline_milestones m on m.lead_key = l.lead_key and m.milestone = c.milestone and least(m.reached_at, m.complete_at) <= as_of
+-- at most 62 steps
+declared as (select *, (row_number() over (order by position) - 1)::int as step_bit from cat_milestones where expected = 'always'),
+paths as (
+    select s.*, c.milestone, c.position, c.step_bit, lag(c.step_bit) over path as before_bit,
+        bit_or(1::bigint << c.step_bit) over (partition by s.region, s.product_line, s.entity, s.tier, s.workflow) as path_mask
+    from (select distinct region, product_line, entity, tier, workflow from leads) s
+    join declared c on (len(c.regions) = 0 or list_contains(c.regions, s.region))
+        and (len(c.product_lines) = 0 or list_contains(c.product_lines, s.product_line))
+        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, s.entity))
+        and (len(c.tiers) = 0 or list_contains(c.tiers, s.tier))
+        and (len(c.workflows) = 0 or list_contains(c.workflows, s.workflow))
+    window path as (partition by s.region, s.product_line, s.entity, s.tier, s.workflow order by c.position)
 ),
-placed as (
-    select *, not is_reached and coalesce(bool_or(is_reached) over after, false) as is_passed
-    from steps
-    window after as (partition by lead_key order by position rows between 1 following and unbounded following)
+reached as (
+    select m.lead_key, bit_or(1::bigint << c.step_bit) as mask,
+        bit_or(case when m.complete_at <= as_of then 1::bigint << c.step_bit else 0 end) as complete_mask
+    from timeline_milestones m join declared c using (milestone)
+    where least(m.reached_at, m.complete_at) <= as_of
+    group by m.lead_key
 ),
-ordered as (
-    select *,
-        coalesce(last_value(case when not is_passed then is_reached end ignore nulls) over before, true) as is_due,
-        coalesce(last_value(case when not is_passed then amount end ignore nulls) over before, whole)::decimal(18, 2) as due_amount
-    from placed
-    window before as (partition by lead_key order by position rows between unbounded preceding and 1 preceding)
+-- what is reached is the whole of it but for these
+parts as (
+    select lead_key, map(list(step_bit), list(amount)) as amounts
+    from (
+        select m.lead_key, c.step_bit, l.whole,
+            case c.covers
+                when 'amount' then m.covered_amount
+                when 'quantity' then l.whole * least(m.covered_quantity / nullif(l.quantity, 0), 1)
+            end::decimal(18, 2) as amount
+        from timeline_milestones m
+        join declared c using (milestone)
+        join leads l using (lead_key)
+        where c.covers <> 'once' and least(m.reached_at, m.complete_at) <= as_of
+    )
+    where amount <> whole
+    group by lead_key
 ),
 awaited as (
-    select lead_key, stop as milestone, bool_or(state = 'breached') as is_breached, min(due_at) as due_at
-    from clock_states(as_of) where state not in ('met', 'met_late') group by lead_key, stop
+    select s.lead_key, bit_or(1::bigint << c.step_bit) as awaited_mask,
+        bit_or(case when s.state = 'breached' then 1::bigint << c.step_bit else 0 end) as breached_mask
+    from clock_states(as_of) s join declared c on c.milestone = s.stop
+    where s.state not in ('met', 'met_late')
+    group by s.lead_key
 ),
 failing as (
-    select m.lead_key, list(distinct o.milestone) as milestones,
-        list(distinct coalesce(o.object_type, f.object_type)) filter (o.milestone is null) as object_types, arg_max(f.exception_id, f.last_failed_at) as exception_id,
-        arg_max(f.group_id, f.last_failed_at) as group_id, arg_max(f.sentence, f.last_failed_at) as sentence
+    select m.lead_key, bit_or(coalesce(1::bigint << c.step_bit, 0)) as failing_mask
     from open_failures(as_of) f
     join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
     left join cat_operations o on o.operation = f.operation
+    left join declared c on c.milestone = o.milestone or (o.milestone is null and c.object_type = coalesce(o.object_type, f.object_type))
     group by m.lead_key
+),
+known as materialized (
+    select l.*, coalesce(r.mask, 0) as mask, coalesce(r.complete_mask, 0) as complete_mask, coalesce(w.awaited_mask, 0) as awaited_mask,
+        coalesce(w.breached_mask, 0) as breached_mask, f.lead_key is not null as is_failing, coalesce(f.failing_mask, 0) as failing_mask, a.amounts
+    from leads l
+    left join reached r on r.lead_key = l.lead_key
+    left join parts a on a.lead_key = l.lead_key
+    left join awaited w on w.lead_key = l.lead_key
+    left join failing f on f.lead_key = l.lead_key
+),
+steps as (
+    select l.* exclude (region, product_line, entity, tier, workflow, quantity), p.milestone, p.position, p.step_bit, p.before_bit is null as is_first,
+        1::bigint << p.step_bit as own, l.mask & p.path_mask as on_path,
+        p.before_bit is null or (l.mask & p.path_mask) >> p.before_bit > 0 as is_due,
+        l.mask & p.path_mask & ((1::bigint << p.step_bit) - 1) as on_path_before
+    from known l
+    join paths p on p.region is not distinct from l.region and p.product_line is not distinct from l.product_line
+        and p.entity is not distinct from l.entity and p.tier is not distinct from l.tier and p.workflow is not distinct from l.workflow
+),
+measured as (
+    select *, mask & own > 0 as is_reached, on_path >> (step_bit + 1) > 0 as is_passed,
+        case
+            when mask & own = 0 then 0
+            when amounts is null then whole
+            else coalesce(amounts[step_bit], whole)
+        end::decimal(18, 2) as amount,
+        case
+            when not is_due then 0
+            when amounts is null or on_path_before = 0 then whole
+            else coalesce(amounts[floor(log2(on_path_before))::int], whole)
+        end::decimal(18, 2) as due_amount
+    from steps
 )
-select o.* exclude (entity, whole, quantity), o.whole::decimal(18, 2) as order_amount, o.due_amount - o.amount as difference,
-    w.due_at, f.exception_id, f.group_id, f.sentence,
+select lead_key, day, legal_entity, currency, whole as order_amount, milestone, position, is_first, is_due, is_reached, due_amount, amount,
+    due_amount - amount as difference,
     case
-        when not o.is_due and o.amount <= o.due_amount then null
-        when o.amount > o.due_amount then 'more'
-        when o.is_complete and o.amount < o.due_amount then 'lessened'
-        when o.is_complete or (o.is_reached and o.amount = o.due_amount) then null
-        when list_contains(f.milestones, o.milestone) or list_contains(f.object_types, o.object_type) then 'exception'
-        when w.is_breached is false then 'in_transit'
-        when o.is_passed then 'passed_over'
-        when f.lead_key is not null then 'exception'
-        when w.lead_key is null and o.stuck_at > as_of then 'in_transit'
+        when not is_due and amount <= due_amount then null
+        when amount > due_amount then 'more'
+        when complete_mask & own > 0 and amount < due_amount then 'lessened'
+        when complete_mask & own > 0 or (is_reached and amount = due_amount) then null
+        when failing_mask & own > 0 then 'exception'
+        when awaited_mask & own > 0 and breached_mask & own = 0 then 'in_transit'
+        when is_passed then 'passed_over'
+        when is_failing then 'exception'
+        when awaited_mask & own = 0 and stuck_at > as_of then 'in_transit'
         else 'not_seen'
     end as explanation
-from ordered o
-left join awaited w on w.lead_key = o.lead_key and w.milestone = o.milestone
-left join failing f on f.lead_key = o.lead_key;
+from measured;
+
+-- weeks_ago: in which seven days before `as_of` an instant lies: 0 the latest.
+create or replace macro weeks_ago(at_instant, as_of) as floor((epoch(as_of::timestamptz) - epoch(at_instant)) / 604800)::int;
+
+-- order_durations: one row per timeline and duration that ended in the `weeks` weeks before `as_of`: order_acceptance (submitted to accepted),
+-- invoice_latency (accepted to first invoice), cycle_time (first sign to all final milestones), cash_conversion (accepted to fully paid).
+create or replace macro order_durations(as_of, weeks) as table
+with reached as (
+    select lead_key, min(reached_at) filter (milestone = 'order_submitted') as submitted_at,
+        min(reached_at) filter (milestone = 'order_accepted') as accepted_at,
+        min(reached_at) filter (milestone = 'invoice_issued') as invoiced_at, min(complete_at) filter (milestone = 'payment_applied') as paid_at
+    from timeline_milestones
+    where milestone in ('order_submitted', 'order_accepted', 'invoice_issued', 'payment_applied')
+    group by lead_key
+),
+kinds as (
+    select t.*, unnest([
+        {'kpi': 'order_acceptance', 'from_at': r.submitted_at, 'until_at': r.accepted_at},
+        {'kpi': 'invoice_latency', 'from_at': r.accepted_at, 'until_at': r.invoiced_at},
+        {'kpi': 'cycle_time', 'from_at': t.started_at, 'until_at': t.completed_at},
+        {'kpi': 'cash_conversion', 'from_at': r.accepted_at, 'until_at': r.paid_at}
+    ]) as taken
+    from timelines t left join reached r using (lead_key)
+    where t.started_at <= as_of
+)
+select * exclude (taken), taken.kpi as kpi, taken.from_at as from_at, taken.until_at as until_at,
+    greatest(epoch(taken.until_at) - epoch(taken.from_at), 0) as duration_s, weeks_ago(taken.until_at, as_of) as week
+from kinds
+where taken.from_at <= as_of and taken.until_at <= as_of and taken.until_at > as_of - to_days(7 * weeks);
+
+-- interface_runs: one row per run of a declared operation (of any, where none is declared) in the `weeks` weeks before `as_of`.
+-- is_repeat: it succeeded again on the same object in that time, with an operation that leads to a milestone.
+create or replace macro interface_runs(as_of, weeks) as table
+with runs as (
+    select r.operation, r.mention_key, r.system, r.started_at, r.ended_at, r.is_error, r.message, o.label, o.milestone is not null as is_write,
+        weeks_ago(r.ended_at, as_of) as week, coalesce(r.retry_count, 0) + (coalesce(r.attempt, 1) > 1)::int as retries
+    from operation_runs r left join cat_operations o using (operation)
+    where r.ended_at <= as_of and r.ended_at > as_of - to_days(7 * weeks)
+      and (o.operation is not null or not exists (from cat_operations))
+),
+repeated as (
+    select operation, mention_key, min(ended_at) as first_at from runs
+    where is_write and not is_error
+    group by operation, mention_key
+    having count(*) > 1
+)
+select r.* exclude (is_write), r.is_write and not r.is_error and coalesce(r.ended_at > d.first_at, false) as is_repeat
+from runs r left join repeated d on d.operation = r.operation and d.mention_key = r.mention_key;
+
+-- unpaid_orders: one row per timeline invoiced and not fully paid at `as_of`, with what of the invoiced amount is open, in reporting currency.
+create or replace macro unpaid_orders(as_of) as table
+select t.lead_type, t.lead_id, t.customer_name, t.amount, t.currency, t.reporting_amount, t.region, t.product_line, t.legal_entity,
+    greatest(coalesce(i.covered_amount * r.rate, t.reporting_amount) - coalesce(p.covered_amount * r.rate, 0), 0)::decimal(18, 2) as unpaid_amount,
+    i.reached_at as invoiced_at, epoch(as_of::timestamptz) - epoch(i.reached_at) as age_s, c.due_at,
+    case when c.due_at < as_of then 'overdue' else 'open' end as state, coalesce(p.coverage, 'none') as coverage
+from timelines t
+join timeline_milestones i on i.lead_key = t.lead_key and i.milestone = 'invoice_issued' and i.reached_at <= as_of
+left join timeline_milestones p on p.lead_key = t.lead_key and p.milestone = 'payment_applied' and p.reached_at <= as_of
+left join (
+    select lead_key, min(due_at) as due_at from clock_states(as_of) where stop = 'payment_applied' and state not in ('met', 'met_late') group by lead_key
+) c on c.lead_key = t.lead_key
+left join cat_rates r on r.currency = t.currency
+where coalesce(t.cancelled_at > as_of, true) and coalesce(p.complete_at > as_of, true) and coalesce(p.coverage, 'none') in ('none', 'partial');
 
 -- tied_spans: one row per trace, system, hour (UTC) and kind of evidence that ties its spans to an object: id, alias, parent, correlation
 -- (the correlation ID alone, and only where it has a single lead object), none.
