@@ -11,8 +11,13 @@ from collections.abc import Callable, Mapping
 from console.replay.credentials import Secrets
 from console.replay.engine import Engine, SpanAttributes
 from console.replay.http_contract import HttpContract
+from console.replay.http_described import HttpDescribed
+from console.replay.n8n import N8n
 from trace_model.catalogue import engine_schema
 from trace_model.errors import PermanentError
+
+_EXTRAS = {"botocore": "aws"}
+"""Packages whose extra is not called like the kind of engine that needs them."""
 
 Maker = Callable[[engine_schema.Engine, str, Secrets, SpanAttributes], Engine]
 
@@ -31,9 +36,10 @@ def make(
     try:
         return _MAKERS[entry.kind](entry, url, Secrets.of(entry, environment), span_attributes)
     except ModuleNotFoundError as fault:
+        package = (fault.name or "").partition(".")[0]
         raise PermanentError(
-            f"engine '{entry.name}' is of kind '{entry.kind}', which needs the package '{fault.name}'. "
-            f"Install it with: pip install 'cashtrail[{entry.kind}]'"
+            f"engine '{entry.name}' of kind '{entry.kind}' needs the package '{package}'. "
+            f"Install it with: pip install 'cashtrail[{_EXTRAS.get(package, entry.kind)}]'"
         ) from None
 
 
@@ -53,4 +59,14 @@ def _rabbitmq(entry: engine_schema.Engine, url: str, secrets: Secrets, span_attr
     return DeadLetters(entry, url, secrets, span_attributes)
 
 
-_MAKERS: dict[engine_schema.EngineKind, Maker] = {"contract": _contract, "dbos": _dbos, "rabbitmq": _rabbitmq}
+def _n8n(entry: engine_schema.Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> Engine:
+    return N8n(entry, url, secrets, span_attributes)
+
+
+def _http(entry: engine_schema.Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> Engine:
+    return HttpDescribed(entry, url, secrets, span_attributes)
+
+
+_MAKERS: dict[engine_schema.EngineKind, Maker] = {
+    "contract": _contract, "dbos": _dbos, "rabbitmq": _rabbitmq, "n8n": _n8n, "http": _http,
+}  # fmt: skip

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-EngineKind = Literal["contract", "dbos", "rabbitmq"]
+from trace_model.catalogue.http_engine_schema import HttpEngine
+
+EngineKind = Literal["contract", "dbos", "rabbitmq", "n8n", "http"]
 EngineName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 AttributeName = Annotated[str, Field(min_length=1, max_length=200)]
 Variable = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=128)]
@@ -21,6 +23,8 @@ SCHEMES: dict[EngineKind, tuple[str, ...]] = {
     "contract": ("http", "https"),
     "dbos": ("postgresql", "sqlite"),
     "rabbitmq": ("amqp", "amqps"),
+    "n8n": ("http", "https"),
+    "http": ("http", "https"),
 }
 """The address schemes that each kind of engine can be reached by."""
 
@@ -28,6 +32,8 @@ RUN_ID: dict[EngineKind, tuple[str, ...]] = {
     "contract": (),
     "dbos": ("dbos.operation.workflow_id", "operationUUID"),
     "rabbitmq": ("messaging.message.id",),
+    "n8n": ("n8n.execution.id", "execution.id"),
+    "http": (),
 }
 """Where the id that an engine knows the failed thing by stands on its spans, if the catalogue does not say."""
 
@@ -35,6 +41,8 @@ NEEDED_SECRETS: dict[EngineKind, frozenset[str]] = {
     "contract": frozenset(),
     "dbos": frozenset(),
     "rabbitmq": frozenset(),
+    "n8n": frozenset({"api_key"}),
+    "http": frozenset(),
 }
 """The secrets without which a kind of engine cannot be asked."""
 
@@ -42,6 +50,8 @@ OPTIONAL_SECRETS: dict[EngineKind, frozenset[str]] = {
     "contract": frozenset(),
     "dbos": frozenset({"password"}),
     "rabbitmq": frozenset({"password"}),
+    "n8n": frozenset(),
+    "http": frozenset(),
 }
 
 
@@ -73,12 +83,21 @@ class RabbitMq(Part):
     search_most: int = Field(default=10_000, ge=1, le=1_000_000)
 
 
+class N8nSettings(Part):
+    """How executions are retried: with the workflow as it is now if `load_workflow`, else as it was when they failed."""
+
+    load_workflow: bool = False
+
+
 class Engine(Part):
     """A sync engine that can be asked to replay; `url` may come from the environment at serve time.
 
     `run_id` names the span attributes that hold the engine's own id of what failed, most preferred first; they are looked
-    for on the failed span, then on its parents. `secrets` names the environment variable of each secret.
+    for on the failed span, then on its parents. `secrets` names the environment variable of each secret. An `http` engine
+    is a shipped `preset`, or described under `http`; `with` fills the parameters of either.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     name: EngineName
     label: str
@@ -89,12 +108,22 @@ class Engine(Part):
     secrets: dict[str, Variable] = {}
     dbos: Dbos | None = None
     rabbitmq: RabbitMq | None = None
+    n8n: N8nSettings | None = None
+    preset: str | None = None
+    given: dict[str, str] = Field(default={}, alias="with", description="values of the parameters of preset or http")
+    http: HttpEngine | None = None
 
     @model_validator(mode="after")
     def _is_of_its_kind(self) -> Engine:
-        for section in ("dbos", "rabbitmq"):
+        for section in ("dbos", "rabbitmq", "n8n"):
             if getattr(self, section) is not None and section != self.kind:
                 raise ValueError(f"engine '{self.name}' is of kind '{self.kind}' and has a section '{section}'")
+        for section in ("preset", "http", "given"):
+            if getattr(self, section) and self.kind != "http":
+                said = "with" if section == "given" else section
+                raise ValueError(f"engine '{self.name}' is of kind '{self.kind}' and says '{said}'")
+        if self.kind == "http" and (self.preset is None) == (self.http is None):
+            raise ValueError(f"engine '{self.name}' needs a preset, or a description under http, and not both")
         if self.kind == "rabbitmq" and self.rabbitmq is None:
             raise ValueError(f"engine '{self.name}' needs a section 'rabbitmq' with its dead_letter_queues")
         if self.url:
@@ -110,7 +139,7 @@ class Engine(Part):
     def _check_secrets(self) -> None:
         needed, known = self.known_secrets()
         for name, variable in self.secrets.items():
-            if name not in known:
+            if name not in known and self.kind != "http":
                 raise ValueError(
                     f"engine '{self.name}' has no use for a secret '{name}'. Known: {', '.join(sorted(known)) or 'none'}"
                 )

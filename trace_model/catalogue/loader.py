@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from trace_model.catalogue import engine_presets
 from trace_model.catalogue.alert_rules import cross_references
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import CatalogueError
@@ -192,6 +193,8 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
     for i, e in enumerate(c.engines):
         for j, system in enumerate(e.systems):
             yield from known("system", system, ("engines", i, "systems", j), f"engine '{e.name}'")
+        if e.kind == "http":
+            yield from ((("engines", i), fault) for fault in engine_presets.faults(e))
     yield from _variants(c)
     for i, pause in enumerate(c.pauses):
         user = f"pause '{pause.name}'"
