@@ -140,6 +140,17 @@ COMPLETENESS: tuple[Filter, ...] = (
     Filter("explanation", "explanation", "Explanation", one_of(*EXPLANATIONS)),
     Filter("page", "offset", "Page", page, 0),
 )
+PROCESS: tuple[Filter, ...] = (
+    Filter("days", "days", "Days", lambda given: int(one_of("7", "30", "90", "3660")(given)), 90),
+    *SEGMENTS,
+    Filter("from", "from", "From", text),
+    Filter("to", "to", "To", text),
+    Filter("stand", "stand", "Stand there", yes_no),
+    Filter("deviation", "deviation", "Deviation", one_of("out_of_order", "skipped")),
+    Filter("milestone", "milestone", "Milestone", text),
+    Filter("other", "other", "Other milestone", text),
+    Filter("page", "offset", "Page", page, 0),
+)
 STITCHING: tuple[Filter, ...] = (
     Filter("days", "days", "Days", lambda given: int(one_of("7", "30", "90")(given)), 30),
     Filter("system", "system", "System", text),

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from console.api import catalogue_trials, exceptions, operations, problems, replays, stitching, timelines
+from console.api import catalogue_trials, exceptions, operations, problems, process, replays, stitching, timelines
 
 
 def create() -> FastAPI:
@@ -28,6 +28,7 @@ def create() -> FastAPI:
         operations.router,
         catalogue_trials.router,
         stitching.router,
+        process.router,
     ):
         app.include_router(router)
     return app

@@ -29,6 +29,7 @@ ROOMS: tuple[Room, ...] = (
     Room("kpis", "KPIs", ":material/monitoring:", "Insight"),
     Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight"),
     Room("completeness", "Completeness", ":material/account_balance:", "Insight"),
+    Room("process-map", "Process map", ":material/account_tree:", "Insight"),
     Room("backtest", "Backtest", ":material/history:", "Insight"),
     Room("catalogue-backtest", "Catalogue backtest", ":material/difference:", "Insight"),
     Room("dependencies", "Dependencies", ":material/hub:", "Systems"),

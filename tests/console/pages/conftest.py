@@ -60,12 +60,17 @@ class House:
         *,
         error: str | None = None,
         service: str = "sync-engine",
+        more: dict[str, Any] | None = None,
         **attributes: Any,
     ) -> None:
         """One span `minutes` after MORNING; its business keys are `order_id="SO-1"` for `q2c.order.id` and so on."""
         self._spans += 1
         began = int(MORNING.timestamp() * 1e9) + int(minutes * 60e9)
-        said = {"q2c." + key.replace("_", "."): value for key, value in attributes.items()} | {"q2c.operation": name}
+        said = (
+            {"q2c." + key.replace("_", "."): value for key, value in attributes.items()}
+            | {"q2c.operation": name}
+            | (more or {})
+        )
         happened = [
             {
                 "name": "exception",

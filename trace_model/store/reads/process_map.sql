@@ -1,0 +1,42 @@
+-- process_map: one row per step that timelines took from one milestone to the next, most taken first; to_milestone is null where they stand.
+-- $days int; $region, $product_line, $legal_entity varchar or null; $as_of timestamptz
+-- columns: from_milestone, to_milestone, order_count, amount (reporting currency), median_s (null where they stand), failed_count (orders
+--   with an exception that began on the step), kind: declared (the next milestone of the path), skip (over declared ones), back (to an
+--   earlier one), side (to or from one that is only seen at times), end (where they stand)
+with paths as (
+    from order_paths($as_of, $days, $region, $product_line, $legal_entity)
+),
+failing as (
+    select distinct m.lead_key, f.opened_at
+    from failures f
+    join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
+    where f.opened_at <= $as_of
+),
+struck as (
+    select distinct p.lead_key, p.milestone
+    from paths p
+    join failing f on f.lead_key = p.lead_key and f.opened_at >= p.reached_at and f.opened_at <= coalesce(p.next_at, $as_of)
+),
+steps as (
+    select p.milestone as from_milestone, p.next_milestone as to_milestone, any_value(p.position) as from_position,
+        any_value(p.next_position) as to_position, bool_and(p.is_declared and p.next_is_declared) as is_declared, count(*) as order_count,
+        sum(p.reporting_amount) as amount, median(epoch(p.next_at) - epoch(p.reached_at)) as median_s, count(s.lead_key) as failed_count
+    from paths p
+    left join struck s on s.lead_key = p.lead_key and s.milestone = p.milestone
+    group by p.milestone, p.next_milestone
+)
+select s.from_milestone, s.to_milestone, s.order_count, s.amount, s.median_s, s.failed_count,
+    case
+        when s.to_milestone is null then 'end'
+        when not s.is_declared then 'side'
+        when s.to_position < s.from_position then 'back'
+        -- what is expected of some segments only may be passed over by the others
+        when exists (
+            from cat_milestones c
+            where c.expected = 'always' and c.position > s.from_position and c.position < s.to_position
+              and len(c.regions) + len(c.product_lines) + len(c.legal_entities) + len(c.tiers) + len(c.workflows) = 0
+        ) then 'skip'
+        else 'declared'
+    end as kind
+from steps s
+order by s.order_count desc, s.from_milestone, s.to_milestone
