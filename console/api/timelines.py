@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 
+from console import standstills
 from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.wire import amount, instant, offset_of, page, plain, thing
 from console.finding import objects_named, timelines_named
@@ -84,6 +85,7 @@ def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str,
         return r.store.rows(question, lead_key=t["lead_key"], as_of=at)
 
     following = ask("next_milestone")
+    still = r.store.rows("standstills", lead_keys=[t["lead_key"]], as_of=at)
     return {
         "lead": thing(t["lead_type"], t["lead_id"], t["scope"]),
         "state": t["state"],
@@ -145,12 +147,23 @@ def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str,
             "due_at": instant(following[0]["due_at"]),
             "owner_team": following[0]["owner_team"],
             "system": following[0]["system"],
+            **standstill_as_dict(still[0] if still else None, t["state"], at),
         }
         if following
         else None,
         "warnings": plain(ask("timeline_warnings")),
         "as_of": instant(at),
     }
+
+
+def standstill_as_dict(row: dict[str, Any] | None, state: str, at: datetime) -> dict[str, Any]:
+    """Silence of the system waited for; of a stuck timeline also the reason guessed, whose move it is, and which."""
+    words = standstills.explain(row, at) if row and state == "stuck" else None
+    return {
+        "no_data": standstills.silence(row, at) if row else None,
+        "reason": words.reason if words else None,
+        "action": words.action if words else None,
+    } | ({"owner_team": words.owner_team} if words else {})
 
 
 def variant_as_dict(c: dict[str, Any]) -> dict[str, Any]:

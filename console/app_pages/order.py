@@ -61,6 +61,9 @@ def story(view: View) -> None:
     following = view.rows("next_milestone", **of)
     milestones = view.rows("timeline_milestones", **of)
     failures = view.rows("timeline_exceptions", **of)
+    still = view.rows("standstills", lead_keys=[t["lead_key"]])
+    if still:
+        panel(timeline_parts.standstill(view, t, still[0], filter_bar.teams()), key="standstill")
     panel(timeline_parts.summary(view, t, following[0] if following else None, filter_bar.teams()), key="summary")
     panel(timeline_parts.track(view, t, milestones), key="track")
 

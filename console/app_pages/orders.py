@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from console import standstills
 from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, amount, empty, tiles, two_lines
 from console.components.live import live
@@ -55,6 +56,8 @@ def rows(view: View) -> None:
         panel(empty("No order matches.", _why(view, bool(ask.given))), key="rows")
         return
     milestones = filter_bar.milestones()
+    stuck = [t["lead_key"] for t in found if t["state"] == "stuck"]
+    still = {row["lead_key"]: row for row in view.rows("standstills", lead_keys=stuck)} if stuck else {}
     total, worth = found[0]["total_count"], found[0]["total_amount"]
     columns = [
         Column("Reference", lambda t: t["lead_id"], "fit"),
@@ -74,7 +77,10 @@ def rows(view: View) -> None:
         ),
         Column(
             "Waiting for",
-            lambda t: two_lines(milestones.get(t["promise_stop"]) or tag("span", "—", class_="quiet"), _held_by(t)),
+            lambda t: two_lines(
+                milestones.get(t["promise_stop"]) or tag("span", "—", class_="quiet"),
+                _held_by(t, _reason(view, still.get(t["lead_key"]))),
+            ),
             "clip",
         ),
         Column("Due", lambda t: view.due(t["due_at"], done=t["state"] in ("completed", "cancelled")), "fit"),
@@ -88,8 +94,18 @@ def rows(view: View) -> None:
     panel(join([pages, shown, pages if len(found) == PAGE_ROWS else None]), key="rows")
 
 
-def _held_by(timeline: dict[str, Any]) -> Html | None:
-    sentence = timeline["exception_sentence"]
+def _reason(view: View, row: dict[str, Any] | None) -> str | None:
+    """Of a stuck order: why it may stand, and whose move it is."""
+    words = standstills.explain(row, view.as_of) if row else None
+    return (
+        f"{words.reason} {filter_bar.teams().get(words.owner_team, words.owner_team)}: {words.action}"
+        if words
+        else None
+    )
+
+
+def _held_by(timeline: dict[str, Any], reason: str | None) -> Html | None:
+    sentence = timeline["exception_sentence"] or reason
     return tag("span", sentence, class_="lines", title=sentence) if sentence else None
 
 

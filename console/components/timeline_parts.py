@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from console import standstills
 from console.components import filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
 from console.components.markup import Child, Html, join, tag
@@ -50,6 +51,28 @@ def summary(view: View, t: Row, following: Row | None, teams: dict[str, str]) ->
             ("Last progress", view.ago(t["last_progress_at"])),
         ]
     )
+
+
+def standstill(view: View, t: Row, row: Row, teams: dict[str, str]) -> Html:
+    """Why a stuck order may stand and whose move it is; of any other, whether the system it waits for is heard of at all."""
+    silence = standstills.silence(row, view.as_of)
+    words = standstills.explain(row, view.as_of) if t["state"] == "stuck" else None
+    if words is None:
+        text = f"{silence}: what happens there is not seen. That is not the same as no progress."
+        return notice("yellow", "silence", text) if silence else join([])
+    like = (
+        f"{wording.count(t['like_count'])} like orders took at most {wording.span_of(t['like_limit_s'])} (99 of 100)"
+        if t["like_count"]
+        else f"the catalogue allows {wording.span_of(t['like_limit_s'])}"
+    )
+    since = f"No progress since {row['progress_label'] or 'the first sign'}, {wording.ago(row['progress_at'], view.as_of)}; {like}."
+    seen = (
+        f" Last seen: {row['last_operation']}, {wording.ago(row['last_run_at'], view.as_of)}."
+        if row["last_operation"]
+        else ""
+    )
+    team = teams.get(words.owner_team, words.owner_team)
+    return notice("orange", "pause", join([since, seen, " ", words.reason, " ", tag("b", f"{team}: "), words.action]))
 
 
 def track(view: View, t: Row, milestones: Sequence[Row]) -> Html:

@@ -62,7 +62,7 @@ create or replace table timelines (
     lead_key ubigint, lead_type varchar, lead_id varchar, customer_id varchar, customer_name varchar, amount decimal(18, 4),
     currency varchar, reporting_amount decimal(18, 2), quantity decimal(18, 4), region varchar, product_line varchar,
     legal_entity varchar, tier varchar, workflow varchar, started_at timestamptz, last_progress_at timestamptz,
-    stuck_at timestamptz, completed_at timestamptz, cancelled_at timestamptz
+    last_milestone varchar, stuck_at timestamptz, completed_at timestamptz, cancelled_at timestamptz
 );
 create or replace table timeline_milestones (
     lead_key ubigint, milestone varchar, reached_at timestamptz, complete_at timestamptz, last_at timestamptz, undone_at timestamptz,

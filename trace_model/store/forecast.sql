@@ -13,6 +13,11 @@ create table if not exists forecast_later (
     p50_s double, p90_s double
 );
 
+-- silence_limits: one row per fit, milestone and segment: how long like orders are at most without progress after it (reads/silence_limits.sql).
+create table if not exists silence_limits (
+    fitted_as_of timestamptz, milestone varchar, segment varchar, limit_s double, like_count bigint
+);
+
 -- segment_path: where an order stands among like orders, widest name first. segment_name: the name of its first `depth` parts.
 -- A text, for `asof join` finds nothing where a list is among its equalities (DuckDB 2.0.0).
 create or replace macro segment_path(tier, product_line, region) as

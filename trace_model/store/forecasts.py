@@ -41,6 +41,8 @@ WARN_AT = 0.5
 WARM_UP = timedelta(days=7)
 SAMPLE = 20_000
 """About how many orders a backtest looks at."""
+LEAST_GAPS = 30
+"""Fewer gaps than this do not say how long like orders stand still; the next wider segment does."""
 SEPARATOR = " / "
 """Joins the names of a segment, as `segment_name` does in SQL."""
 
@@ -97,7 +99,13 @@ class Forecasts:
         )
         day = as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         bound = {"day": day, "next_day": day + timedelta(days=1), "oldest": as_of - FITS_KEPT, "hash": catalogue_hash}
+        limits = self._store.ask(
+            "silence_limits", as_of=as_of, since=as_of - LOOK_BACK, per_mille=self._per_mille(), least=LEAST_GAPS
+        )
         with self._writing, self._store.database.reading() as c, transaction(c):
+            c.register("limits", limits)
+            c.execute(_MAKE_ROOM_LIMITS, {"day": day, "next_day": day + timedelta(days=1), "oldest": as_of - FITS_KEPT})
+            c.execute("insert into silence_limits select $1, * from limits", [as_of])
             c.register("fitted", rows)
             c.register("pushed", pushed)
             c.execute(_MAKE_ROOM_CURVES, bound)
@@ -345,6 +353,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 _MAKE_ROOM_CURVES = """
     delete from forecast_curves
     where fitted_as_of >= $day and fitted_as_of < $next_day or fitted_as_of < $oldest or catalogue_hash <> $hash
+"""
+_MAKE_ROOM_LIMITS = """
+    delete from silence_limits where fitted_as_of >= $day and fitted_as_of < $next_day or fitted_as_of < $oldest
 """
 _MAKE_ROOM_LATER = "delete from forecast_later where fitted_as_of not in (select fitted_as_of from forecast_curves)"
 

@@ -228,7 +228,9 @@ def test_a_quote_without_progress_that_no_promise_waits_for_is_stuck(house: Make
     here.told(story)
     assert here.at(2 * 24 * HOUR).alerts() == []
     here.at(4 * 24 * HOUR)
-    assert [(a["kind"], a["title"], a["member_count"]) for a in here.alerts()] == [("stuck", "after the first sign", 1)]
+    assert [(a["kind"], a["title"], a["member_count"]) for a in here.alerts()] == [
+        ("stuck", "after Quote validated", 1)
+    ]
 
 
 def test_what_was_at_risk_and_is_breached_moves_on(house: Make) -> None:

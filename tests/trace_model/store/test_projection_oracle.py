@@ -61,6 +61,13 @@ def test_sql_derives_what_a_slow_reading_derives(
         ),
         key=repr,
     )
+    positions = [m.name for m in catalogue().milestones]
+    assert {named(r, "l"): r["last_milestone"] for r in timelines_of(rows)} == {
+        short(lead): max(
+            milestones, key=lambda name, m=milestones: (m[name]["last"], positions.index(name)), default=None
+        )
+        for lead, milestones in oracle.milestones.items()
+    }
     assert clocks_of(rows) == expected_clocks(rows, oracle)
     assert failures_of(rows) == {
         (operation, short(o), number): (
@@ -163,11 +170,15 @@ def clocks_of(rows: Rows) -> dict[Any, Any]:
     return {(named(r, "l"), r["promise"]): (r["variant"], r["started_at"], r["stopped_at"], r["due_at"]) for r in found}
 
 
-def expected_clocks(rows: Rows, oracle: Oracle) -> dict[Any, Any]:
-    calendars = {k.name: k for k in oracle.c.calendars}
-    orders = rows.ask(
+def timelines_of(rows: Rows) -> list[dict[str, Any]]:
+    return rows.ask(
         f"select {name_columns('l', 'l')}, t.* from timelines t join objects l on l.object_key = t.lead_key"
     )
+
+
+def expected_clocks(rows: Rows, oracle: Oracle) -> dict[Any, Any]:
+    calendars = {k.name: k for k in oracle.c.calendars}
+    orders = timelines_of(rows)
     expected = {}
     for order in orders:
         lead = next(m for m in oracle.members if short(m) == named(order, "l"))

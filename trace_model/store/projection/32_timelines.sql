@@ -1,7 +1,9 @@
 -- timelines: one row per lead object. Replaced by lead_key. Instants only: what depends on now is asked at read.
--- completed_at: every final milestone that this segment expects is complete. stuck_at: when silence becomes 'stuck'.
+-- completed_at: every final milestone that this segment expects is complete. stuck_at: when silence becomes 'stuck' by
+-- the catalogue; where history says how long like orders stand still, that holds (timeline_states).
 with milestones as (
     select t.lead_key, min(t.reached_at) as first_at, max(t.last_at) as last_at,
+        arg_max(t.milestone, (t.last_at, c.position)) filter (t.last_at is not null) as last_milestone,
         min(t.reached_at) filter (c.cancels) as cancelled_at
     from timeline_milestones_fresh t join cat_milestones c using (milestone)
     group by t.lead_key
@@ -32,6 +34,7 @@ select
     o.region, o.product_line, o.legal_entity, o.tier, o.workflow,
     least(coalesce(s.first_at, n.first_seen_at), n.first_seen_at) as started_at,
     coalesce(s.last_at, n.first_seen_at) as last_progress_at,
+    s.last_milestone,
     coalesce(s.last_at, n.first_seen_at) + to_seconds(k.stuck_after_s) as stuck_at,
     case when f.expected_count > 0 and f.expected_count = f.complete_count then f.complete_at end as completed_at,
     s.cancelled_at

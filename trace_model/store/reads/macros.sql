@@ -101,21 +101,46 @@ failing as (
     from open_failures(as_of) f
     join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
     group by m.lead_key
+),
+silent as (
+    -- silence that an open exception explains, or that a promise still allows (a payment term), is no standstill
+    select t.lead_key, t.last_progress_at, t.last_milestone, segment_path(t.tier, t.product_line, t.region) as path
+    from timelines t
+    anti join (from running where is_awaited) r on r.lead_key = t.lead_key
+    anti join failing f on f.lead_key = t.lead_key
+    where t.last_progress_at <= as_of and (t.completed_at is null or t.completed_at > as_of) and (t.cancelled_at is null or t.cancelled_at > as_of)
+),
+limits as (
+    from silence_limits where fitted_as_of = (select max(fitted_as_of) from silence_limits where fitted_as_of <= as_of)
+),
+like_orders as (
+    -- the narrowest segment that history knows
+    select s.lead_key, arg_max({'limit_s': l.limit_s, 'like_count': l.like_count, 'segment': l.segment}, d.depth) as l
+    from silent s
+    cross join (select unnest([0, 1, 2, 3]) as depth) d
+    join limits l on l.milestone = s.last_milestone and l.segment = segment_name(s.path, d.depth)
+    group by s.lead_key
+),
+still as (
+    select s.lead_key, coalesce(k.l.limit_s, c.stuck_after_s) as limit_s, k.l.like_count, k.l.segment,
+        s.last_progress_at + to_microseconds((coalesce(k.l.limit_s, c.stuck_after_s) * 1000000)::bigint) as stuck_at
+    from silent s cross join cat_settings c left join like_orders k using (lead_key)
 )
-select t.*, r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team, r.promises,
+select t.* replace (coalesce(s.stuck_at, t.stuck_at) as stuck_at), s.limit_s as like_limit_s, s.like_count, s.segment as like_segment,
+    r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team, r.promises,
     coalesce(f.open_exception_count, 0) as open_exception_count, f.exception_sentence, f.exception_class, f.exception_team,
     case
         when t.cancelled_at <= as_of then 'cancelled'
         when t.completed_at <= as_of then 'completed'
         when r.is_breached then 'breached'
-        -- silence that a promise still allows (a payment term) is no standstill
-        when t.stuck_at <= as_of and f.open_exception_count is null and not coalesce(r.is_awaited, false) then 'stuck'
+        when s.stuck_at <= as_of then 'stuck'
         when r.is_at_risk then 'at_risk'
         else 'on_track'
     end as state
 from timelines t
 left join running r on r.lead_key = t.lead_key
 left join failing f on f.lead_key = t.lead_key
+left join still s on s.lead_key = t.lead_key
 where t.started_at <= as_of;
 
 -- is_down: whether a system is down by its calls of ten minutes: half or more of at least five failed.

@@ -1,4 +1,5 @@
 -- next_milestone: at most one row: the first milestone of the declared path that the timeline expects and has not (wholly) reached at $as_of.
+-- What lies before the furthest milestone reached comes last: an order that was accepted does not wait for its quote any more.
 -- $lead_key ubigint; $as_of timestamptz
 -- columns: milestone, label, due_at, owner_team, system, coverage
 select c.milestone, c.label, c.owner_team, c.system, coalesce(t.coverage, 'none') as coverage,
@@ -13,5 +14,8 @@ where c.expected = 'always' and (t.reached_at is null or t.reached_at > $as_of o
   and (len(c.tiers) = 0 or list_contains(c.tiers, l.tier))
   and (len(c.workflows) = 0 or list_contains(c.workflows, l.workflow))
   and coalesce(l.completed_at > $as_of, true) and coalesce(l.cancelled_at > $as_of, true)
-order by c.position
+order by c.position < (
+    select max(p.position) from timeline_milestones m join cat_milestones p using (milestone)
+    where m.lead_key = $lead_key and m.reached_at <= $as_of and p.expected = 'always'
+) and t.reached_at is null, c.position
 limit 1
