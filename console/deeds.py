@@ -87,9 +87,13 @@ class Deeds:
         if at > now:
             raise Refused(f"'at' must not lie ahead; found {given['at']!r}")
         self._store.settle(SHOWN_WITHIN_S)
-        found = self._store.rows("timeline", type=type_, id=id_, as_of=now)
+        found = self._store.rows("timeline", type=type_, id=id_, scope=None, as_of=now)
         if not found:
             raise UnknownThing(f"no {type_} '{id_}' leads a timeline as of {now:%Y-%m-%d %H:%M:%S} UTC")
+        if len(found) > 1:
+            raise Refused(
+                f"{type_} '{id_}' is the id of {len(found)} different objects; a pause cannot tell them apart"
+            )
         standing = [
             p
             for p in self._store.rows("timeline_pauses", lead_key=found[0]["lead_key"], as_of=now)

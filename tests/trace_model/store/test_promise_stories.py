@@ -32,7 +32,7 @@ def house(of: Catalogue) -> Rows:
 
 
 def clock(rows: Rows, order: str, at: datetime) -> dict[str, Any]:
-    [timeline] = rows.store.rows("timeline", type="order", id=order, as_of=at)
+    [timeline] = rows.store.rows("timeline", type="order", id=order, scope=None, as_of=at)
     [found] = rows.store.rows("timeline_clocks", lead_key=timeline["lead_key"], as_of=at)
     return found
 

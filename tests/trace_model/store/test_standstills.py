@@ -16,7 +16,7 @@ HOUR, DAY = 3600, 86_400
 
 
 def state(rows: Rows, order: str, at: datetime) -> dict[str, Any]:
-    [found] = rows.store.rows("timeline", type="order", id=order, as_of=at)
+    [found] = rows.store.rows("timeline", type="order", id=order, scope=None, as_of=at)
     return found
 
 
