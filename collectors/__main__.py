@@ -7,6 +7,7 @@ Doors only: POST /v1/traces, /v1/logs and /v1/events on --port, and OTLP/gRPC on
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,10 +18,12 @@ from starlette.applications import Starlette
 from collectors import otlp_grpc, otlp_http
 from collectors.access import Access, Token
 from collectors.ingest import Ingest
+from collectors.polling import Pollers
 from trace_model.catalogue import loader
 from trace_model.errors import CashtrailError
 from trace_model.store import Store
 from trace_model.store.store import utc_now
+from trace_model.store.watermarks import Watermarks
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -49,6 +52,9 @@ def main() -> int:
         return 1
     store.start()
     ingest = Ingest(store)
+    marks = Watermarks(store.database, store.clock)
+    pollers = Pollers(store.catalogue.pollers, ingest, marks, os.environ, store.clock)
+    pollers.start()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -56,6 +62,7 @@ def main() -> int:
         yield
         if grpc:
             await grpc.stop(1.0)
+        pollers.stop()
         ingest.close()
         store.close()
 

@@ -40,6 +40,10 @@ class _Figures(Collector):
         for reason, count in counters.get("refused_by_reason", {}).items():
             refused.add_metric([reason], count)
         yield refused
+        failing = GaugeMetricFamily("cashtrail_poller_failing", "1 while a poller fails", labels=["poller"])
+        for one in counters.get("pollers", []):
+            failing.add_metric([one["name"]], one["state"] == "failing")
+        yield failing
         yield GaugeMetricFamily(
             "cashtrail_ingest_queued_spans", "Spans waiting to be kept", value=counters.get("queued_spans", 0)
         )
@@ -60,6 +64,10 @@ def routes(store: Store) -> list[BaseRoute]:
             "catalogue": f"{store.catalogue.catalogue} v{store.catalogue.version}",
             "projection": lag.fault or "ok",
             "spans_behind": lag.spans,
+            # a poller that fails is no reason to send people and spans elsewhere
+            "pollers": {
+                one["name"]: one["fault"] or one["state"] for one in current().ingest_counters().get("pollers", [])
+            },
         }
         ready = store.writable() and lag.fault is None
         return JSONResponse(checks, 200 if ready else 503, None if ready else {"Retry-After": "2"})

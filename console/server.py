@@ -22,6 +22,7 @@ import collectors.access
 import console.access
 from collectors import otlp_grpc, otlp_http
 from collectors.ingest import Ingest
+from collectors.polling import Pollers
 from console import health, resources
 from console.alerts.channels import open_channels
 from console.alerts.worker import AlertWorker
@@ -40,6 +41,7 @@ from trace_model.store.forecasts import Forecasts
 from trace_model.store.ledger import Ledger
 from trace_model.store.projector import Progress
 from trace_model.store.store import utc_now
+from trace_model.store.watermarks import Watermarks
 
 SCRIPT = Path(__file__).with_name("app.py")
 SHUTDOWN_S = 3
@@ -53,6 +55,7 @@ class House:
     store: Store
     ingest: Ingest
     resources: resources.Resources
+    pollers: Pollers
     alerts: AlertWorker
     forecasts: Forecasts
 
@@ -70,10 +73,11 @@ class House:
         )  # fmt: skip
         store.start()
         ingest = Ingest(store)
+        pollers = Pollers(catalogue.pollers, ingest, Watermarks(store.database, store.clock), os.environ, store.clock)
         replays = _replays(store, settings)
         ready = resources.Resources(
             store=store, deeds=Deeds(store), linking=Linking(store), replays=replays, access=access, settings=settings,
-            ingest_counters=lambda: _counters(ingest),
+            ingest_counters=lambda: _counters(ingest, pollers),
         )  # fmt: skip
         resources.provide(ready)
         alerts = AlertWorker(
@@ -84,10 +88,12 @@ class House:
         replays.start()
         alerts.start()
         forecasts.start()
-        return cls(settings, store, ingest, ready, alerts, forecasts)
+        pollers.start()
+        return cls(settings, store, ingest, ready, pollers, alerts, forecasts)
 
     def close(self) -> None:
         """Accepted spans are kept, running replays are left to be settled at the next start, the file is let go."""
+        self.pollers.stop()
         self.alerts.stop()
         self.forecasts.close()
         self.resources.replays.stop()
@@ -176,7 +182,7 @@ def _logins(settings: Settings) -> console.access.Access:
         raise SettingsError(f"CASHTRAIL_LOGINS: {fault}") from None
 
 
-def _counters(ingest: Ingest) -> dict[str, Any]:
+def _counters(ingest: Ingest, pollers: Pollers) -> dict[str, Any]:
     snapshot = ingest.snapshot()
     refused: dict[str, int] = {}
     for source in snapshot.sources:
@@ -189,6 +195,7 @@ def _counters(ingest: Ingest) -> dict[str, Any]:
         "values_redacted": snapshot.values_redacted,
         "queued_spans": snapshot.queued_spans,
         "refused_by_reason": refused,
+        "pollers": [status.plain() for status in pollers.statuses()],
         "sources": [
             {"source": s.source, "requests": s.requests, "spans_received": s.spans_received, "refused": dict(s.refused)}
             for s in snapshot.sources

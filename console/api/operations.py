@@ -141,6 +141,7 @@ def ingest(r: Reading, at: AsOf) -> dict[str, Any]:
         "stitched": {key: totals[key] for key in ("by_id", "by_alias", "by_parent", "by_correlation")},
         "projection": {"spans_behind": lag.spans, "behind_s": round(lag.oldest_unprojected_s, 3), "fault": lag.fault},
         "sources": plain(sources),
+        "pollers": plain(counters.get("pollers", [])),
         "as_of": instant(at),
     }
 

@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from console.components import wording
-from console.components.blocks import Tile, bar, empty, head, notice, tiles
+from console.components.blocks import Tile, bar, empty, head, notice, tiles, two_lines
 from console.components.charts import ACCENT, framed, tone
 from console.components.live import live
 from console.components.markup import join, tag
 from console.components.panel import panel
 from console.components.shell import heading
+from console.components.signs import POLLER, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
 from console.resources import current
@@ -168,8 +169,28 @@ def sources(view: View) -> None:
     )
 
 
+def pollers(view: View) -> None:
+    """Interfaces that are asked, the failing ones first, with why; nothing where none is declared."""
+    rows = sorted(current().ingest_counters().get("pollers", []), key=lambda p: (p["state"] != "failing", p["name"]))
+    if not rows:
+        return
+    columns = [
+        Column("Poller", lambda p: two_lines(p["label"], p["host"])),
+        Column("State", lambda p: badge(known(POLLER, p["state"])), "fit"),
+        Column("Last read", lambda p: view.ago(p["succeeded_at"]), "fit"),
+        Column("Next", lambda p: view.ago(p["next_at"]), "fit"),
+        Column("Items", lambda p: wording.count(p["item_count"]), "number"),
+        Column("Refused", lambda p: wording.count(p["refused_count"]), "number"),
+        Column("Read up to", lambda p: p["watermark"] or "no watermark", "fit", wide=True),
+        Column("Why", lambda p: p["fault"] or "", "clip"),
+    ]
+    shown = table(columns, rows, caption="Failing first. Counts since the start of this process.")
+    panel(join([head("Pollers", note="interfaces that are asked"), shown]), key="pollers")
+
+
 view = look()
 heading(view, "Ingest health")
 live(totals, every_s=10)
 live(rate, every_s=10)
+live(pollers, every_s=10)
 live(sources, every_s=10)

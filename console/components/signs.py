@@ -115,6 +115,11 @@ PLAN: dict[str, Sign] = {
     "finished": Sign("check", "Finished", "green", "Every item has ended."),
     "cancelled": Sign("slash", "Cancelled", "gray"),
 }
+POLLER: dict[str, Sign] = {
+    "waiting": Sign("clock", "Not asked yet", "gray"),
+    "ok": Sign("check", "Reads", "green", "Its last round read everything there was."),
+    "failing": Sign("alert", "Failing", "red", "Its last round failed; it is tried again."),
+}
 COVERAGE: dict[str, Sign] = {
     "none": Sign("ring", "Not reached", "gray"),
     "partial": Sign("half", "Partial", "yellow"),

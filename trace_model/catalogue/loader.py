@@ -127,6 +127,7 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
         "pause": [p.name for p in c.pauses],
         "team": [t.name for t in c.teams],
         "engine": [e.name for e in c.engines],
+        "poller": [p.name for p in c.pollers],
     }
     sections = dict(
         zip(
@@ -141,6 +142,7 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
                 "pauses",
                 "teams",
                 "engines",
+                "pollers",
             ),
             strict=True,
         )

@@ -16,6 +16,7 @@ from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.calendar_schema import Calendar
 from trace_model.catalogue.engine_schema import Engine
 from trace_model.catalogue.failure_rules import FailureRule
+from trace_model.catalogue.poller_schema import Poller
 from trace_model.replay_limits import ReplayLimits
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
@@ -413,6 +414,7 @@ class Catalogue(Part):
     retries: Retries = Retries()
     engines: list[Engine] = []
     event_table: EventTable = EventTable()
+    pollers: list[Poller] = []
     alerts: AlertRules = AlertRules()
     replays: ReplayLimits = ReplayLimits()
 

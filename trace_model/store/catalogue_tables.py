@@ -40,7 +40,7 @@ _CONDITION = ("regions", "product_lines", "legal_entities", "tiers", "workflows"
 
 def fingerprint(catalogue: Catalogue) -> str:
     """Changes whenever anything does that rows are derived from: derived rows of another catalogue are stale."""
-    return hashlib.sha256(catalogue.model_dump_json(exclude={"replays"}).encode()).hexdigest()[:16]
+    return hashlib.sha256(catalogue.model_dump_json(exclude={"replays", "pollers"}).encode()).hexdigest()[:16]
 
 
 def role_structure(catalogue: Catalogue) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from console.components import rooms as house_rooms
-from tests.console.pages.conftest import House, Open, markup, rows, shown
+from tests.console.pages.conftest import NOON, House, Open, markup, rows, shown
 
 EMPTY = {
     "today": "No open exceptions.",
@@ -167,3 +168,15 @@ def _open_business(house: House) -> dict[str, object]:
         "state": "open", "class": "business", "category": None, "owner_team": None, "group_id": None, "system": None, "offset": 0, "limit": 10,
         "as_of": house.now,
     }  # fmt: skip
+
+
+def test_a_poller_that_fails_says_why(house: House, page: Open) -> None:
+    poller = {
+        "name": "crm", "label": "CRM orders", "host": "crm.example", "state": "failing", "fault": "it answered HTTP 500", "watermark": None,
+        "succeeded_at": None, "next_at": NOON, "item_count": 7, "refused_count": 0,
+    }  # fmt: skip
+    house.resources = replace(house.resources, ingest_counters=lambda: {"pollers": [poller]})
+    house.provide()
+    [row] = [row for row in rows(page("ingest")) if row.startswith("CRM orders")]
+    assert "Failing" in row
+    assert "it answered HTTP 500" in row
