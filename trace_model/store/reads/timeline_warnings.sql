@@ -16,4 +16,10 @@ union all
 select 'over_coverage', format('{} covers more than the order', m.label)
 from timeline_milestones t join cat_milestones m using (milestone)
 where t.lead_key = $lead_key and t.coverage = 'over'
+union all
+-- what one trace raised: clock skew, a parent that has not come, an amount that is none, a name nobody knows
+select w.kind, w.detail || case when sum(w.span_count) > 1 then format(' ({} spans)', sum(w.span_count)::bigint) else '' end
+from warnings w
+where w.object_key in (select object_key from mine) and w.kind <> 'ambiguous_alias'
+group by w.kind, w.detail
 order by kind, detail
