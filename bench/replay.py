@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from console.access import Principal
@@ -18,6 +24,7 @@ from console.replay.engine import Engines
 from console.replay.http_contract import HttpContract
 from console.replay.replays import ReplayLimits, Replays
 from tests.console.replay.estate import Mischief, SmallEngine, failed_order, listening, span, table
+from tests.console.replay.simulation import World
 from trace_model.catalogue.loader import load
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
@@ -26,6 +33,9 @@ from trace_model.store.store import utc_now
 ITEMS = 10_000
 ROUNDS, ROUND_ITEMS, DEATHS = 5, 20, 6
 OPERATOR = Principal("bench", "operator")
+WORLDS, WORLD_ITEMS, WORLDS_AT_ONCE = 10, 1_000, 2
+FAULTS = ("booked twice", "not in a final state (lost)", "told otherwise than the target's books have it")
+OUTCOMES = ("milestone_reached", "failed_again", "rejected", "no_evidence", "skipped")
 STEPS = ("probing", "reserving", "reserved", "answered", "noted")
 
 
@@ -33,7 +43,7 @@ def run() -> list[dict[str, Any]]:
     """One row per measurement: what, result, target, whether it is met."""
     store = Store(None, load(), clock=utc_now, threads=2)
     try:
-        return [*_planning(store), *_chaos(store)]
+        return [*_planning(store), *_chaos(store), *_simulated(), *_flapping()]
     finally:
         store.close()
 
@@ -104,6 +114,63 @@ def _chaos(store: Store) -> list[dict[str, Any]]:
         {"what": f"lost, {told}", "result": lost, "target": 0, "met": lost == 0},
         {"what": f"outcomes that disagree with the books, {told}", "result": lies, "target": 0, "met": lies == 0},
     ]
+
+
+def _simulated() -> list[dict[str, Any]]:
+    """Ten thousand runs by a clock that is turned by hand: a death between any two steps, an engine late, twice, not at all, or lying."""
+    began_s = time.perf_counter()
+    with ProcessPoolExecutor(WORLDS_AT_ONCE, get_context("spawn")) as pool:
+        found = list(pool.map(_world, range(WORLDS)))
+    total = {name: sum(one[name] for one in found) for name in found[0]}
+    told = (
+        f"{total['items']:,} simulated runs, {total['deaths']:,} deaths of the process, {total['reopened']} of the file, "
+        f"{total['calls']:,} calls"
+    )
+    ended = ", ".join(f"{total[name]:,} {name}" for name in OUTCOMES)
+    return [
+        {"what": f"{name}, {told}" if name == FAULTS[0] else name, "result": total[name], "target": 0, "met": total[name] == 0}
+        for name in FAULTS
+    ] + [
+        {"what": f"items that ended: {ended}", "result": sum(total[name] for name in OUTCOMES), "target": total["items"],
+         "met": sum(total[name] for name in OUTCOMES) == total["items"]},
+        {"what": "simulated runs, s", "result": round(time.perf_counter() - began_s), "target": 900, "met": time.perf_counter() - began_s < 900},
+    ]  # fmt: skip
+
+
+def _world(seed: int) -> dict[str, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "chaos.duckdb" if seed % 5 == 4 else None
+        with World(file) as world:
+            ended = world.play(seed + 1, WORLD_ITEMS, steps_to_death=60)
+    faults = Counter(fault.partition(":")[0].split(" of ")[0] for fault in ended.faults())
+    booked_twice = sum(count > 1 for count in ended.engine.books.values())
+    totals = ended.plan.totals()
+    return {
+        "items": len(ended.plan.items), "deaths": ended.deaths, "reopened": ended.reopened, "calls": sum(ended.engine.calls.values()),
+        FAULTS[0]: booked_twice, FAULTS[1]: faults["not final"], FAULTS[2]: sum(faults.values()) - faults["not final"] - booked_twice,
+        **{name: totals.get(name, 0) for name in OUTCOMES},
+    }  # fmt: skip
+
+
+def _flapping() -> list[dict[str, Any]]:
+    limits = replace(
+        ReplayLimits(),
+        recovery="start",
+        quiet_s=5.0,
+        evidence_timeout_s=30.0,
+        uncertain_for_s=2.0,
+        ask_again_s=1.0,
+        calls_per_s=1e9,
+    )
+    with World() as world:
+        engine = world.flap(1, 60, 30, limits)
+    most = max(engine.runs.values())
+    told = f"of 60 items while a dependency went down and came back 30 times, {sum(engine.runs.values())} runs in all"
+    return [
+        {"what": f"most runs of one item, {told}", "result": most, "target": limits.item_tries, "met": most <= limits.item_tries},
+        {"what": "booked twice then", "result": sum(n > 1 for n in engine.books.values()), "target": 0,
+         "met": all(n == 1 for n in engine.books.values())},
+    ]  # fmt: skip
 
 
 def _round(store: Store, engine: SmallEngine, ids: list[str], chance: random.Random) -> tuple[Any, int]:

@@ -36,7 +36,7 @@ LEGAL_OUTCOMES: dict[Outcome, frozenset[Outcome]] = {
     "uncertain": frozenset({"sent", "accepted", "rejected", "milestone_reached", "failed_again", "no_evidence"}),
     "accepted": frozenset({"milestone_reached", "failed_again", "no_evidence"}),
     "no_evidence": frozenset({"milestone_reached", "failed_again"}),
-    "rejected": frozenset(),
+    "rejected": frozenset({"milestone_reached", "failed_again"}),
     "skipped": frozenset(),
     "milestone_reached": frozenset(),
     "failed_again": frozenset(),
@@ -44,7 +44,7 @@ LEGAL_OUTCOMES: dict[Outcome, frozenset[Outcome]] = {
 """Outcomes only move forward, but for `sent -> planned`: the engine said that it did not take the call.
 
 `uncertain -> sent` is the second call under the same key, once engine and target have both said that they know nothing of
-the first; `no_evidence` gives way to late evidence.
+the first; `no_evidence` and `rejected` give way to late evidence: an engine may refuse what it has begun, and the trace is right.
 """
 
 LEGAL_STATES: dict[PlanState, frozenset[PlanState]] = {

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from console.replay import engine as answers
@@ -44,6 +44,7 @@ class Dispatcher:
         limits: ReplayLimits,
         circuits: Circuits,
         at: Hook = lambda step: None,
+        pool: Executor | None = None,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -52,7 +53,7 @@ class Dispatcher:
         self._limits = limits
         self._circuits = circuits
         self._at = at
-        self._pool = ThreadPoolExecutor(WORKERS, "replay-call")
+        self._pool = pool or ThreadPoolExecutor(WORKERS, "replay-call")
         self._flying: dict[tuple[str, int], str] = {}
         self._next_call_s: dict[str, float] = {}
         self._lock = threading.Lock()

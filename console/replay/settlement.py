@@ -90,6 +90,8 @@ class Settlement:
             return
         if verdict is not None and verdict[0] == "no_evidence":
             verdict = self._of_silence(plan_id, heard, verdict[1])
+        if verdict is not None:
+            self._at("settling")
         if verdict is not None and self._ledger.advance(plan_id, item.item_no, *verdict):
             self._dispatcher.changed.set()
 
@@ -102,7 +104,7 @@ class Settlement:
             return "no_evidence", detail
         if not self._is_due(item):
             return None
-        said = engine.state(request_of(self._ledger.plan(plan_id), item), item.run_id)
+        said = engine.state(request_of(self._ledger.head(plan_id), item), item.run_id)
         silent_s = (self._clock() - item.sent_at).total_seconds()
         if said.state in ("accepted", "running") and silent_s < RUNNING_FACTOR * self._limits.evidence_timeout_s:
             return None
@@ -115,7 +117,7 @@ class Settlement:
             return False
         if not self._is_due(item):
             return True
-        said = engine.state(request_of(self._ledger.plan(plan_id), item), item.run_id)
+        said = engine.state(request_of(self._ledger.head(plan_id), item), item.run_id)
         if said.state != "unknown":
             told = f"{engine.name} has it: {said.state} {said.detail}".rstrip()
             return self._ledger.advance(plan_id, item.item_no, "accepted", told)
@@ -133,7 +135,7 @@ class Settlement:
 
         Waits while the first may still be under way or the plan is paused; False if the plan is over.
         """
-        plan = self._ledger.plan(plan_id)
+        plan = self._ledger.head(plan_id)
         if plan.state not in ("running", "paused"):
             return False
         if plan.state == "paused" or not self._is_old_enough(item) or not self._ledger.reserve_again(plan_id, item):

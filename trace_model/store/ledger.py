@@ -19,6 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from trace_model.errors import UnknownThing
+from trace_model.patches import patched_paths
 from trace_model.replays import LEGAL_OUTCOMES, LEGAL_STATES, OUTSTANDING, Outcome, Plan, PlanItem, PlanState
 from trace_model.store import actions
 from trace_model.store.database import Database, transaction
@@ -81,6 +82,14 @@ class Ledger:
         if not found:
             raise UnknownThing(f"there is no replay plan '{plan_id}'")
         return found[0]
+
+    def head(self, plan_id: str) -> Plan:
+        """The plan without its items, which may be thousands. Raises UnknownThing if there is none of that id."""
+        with self._database.reading() as c:
+            rows = _dicts(c, "from replay_plans where plan_id = ?", [plan_id])
+        if not rows:
+            raise UnknownThing(f"there is no replay plan '{plan_id}'")
+        return _plan(rows[0], [])
 
     def recent(self, limit: int) -> list[Plan]:
         """The newest plans, newest first."""
@@ -225,7 +234,7 @@ class Ledger:
             rows = _dicts(
                 c,
                 "from replay_items where sent_at is not null and (outcome in ('sent', 'accepted', 'uncertain') "
-                "or outcome = 'no_evidence' and sent_at > ?) order by plan_id, item_no",
+                "or outcome in ('no_evidence', 'rejected') and sent_at > ?) order by plan_id, item_no",
                 [late_since],
             )
         return [(row["plan_id"], item_of(row)) for row in rows]
@@ -324,7 +333,7 @@ def _told(plan: Plan) -> dict[str, Any]:
         "needs_approval": plan.needs_approval,
         "approval_reason": plan.approval_reason,
         "replaces": plan.replaces,
-        "patch": plan.patch,
+        "patched": patched_paths(plan.patch) if plan.patch else None,
         "from_step": plan.from_step,
         "data_fixed": plan.data_fixed,
     }

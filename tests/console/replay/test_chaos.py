@@ -22,7 +22,7 @@ from trace_model.store.store import utc_now
 # a settlement thread that dies by order is the story; one that dies by fault leaves its plan unfinished, which the stories notice
 pytestmark = pytest.mark.filterwarnings("ignore:Exception in thread replay-settlement")
 
-STEPS = ["probing", "reserving", "reserved", "answered", "noted", "reserved again", "answered again"]
+STEPS = ["probing", "reserving", "reserved", "answered", "noted", "reserved again", "answered again", "settling"]
 
 
 class Dying:

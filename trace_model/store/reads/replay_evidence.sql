@@ -1,9 +1,9 @@
 -- replay_evidence: one row per replayed item whose end is open, with what the traces say of it. Order: plan, item.
--- $late_since timestamptz: items that were settled for want of evidence are still looked at if sent after this
+-- $late_since timestamptz: items that were settled for want of evidence, or on the engine's word, are still looked at if sent after this
 -- columns: plan_id, item_no, run_ok, run_failed, milestone_at, signature (of the newest failure, if this replay made it), message
 with open as (
     select * from replay_items
-    where sent_at is not null and (outcome in ('sent', 'accepted', 'uncertain') or outcome = 'no_evidence' and sent_at > $late_since)
+    where sent_at is not null and (outcome in ('sent', 'accepted', 'uncertain') or outcome in ('no_evidence', 'rejected') and sent_at > $late_since)
 ),
 runs as (
     select i.plan_id, i.item_no, bool_or(not r.is_error) as run_ok,
