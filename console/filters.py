@@ -118,6 +118,23 @@ EXCEPTION_GROUPS: tuple[Filter, ...] = (
     Filter("snoozed", "include_snoozed", "Show snoozed", yes_no, False),
     Filter("page", "offset", "Page", page, 0),
 )
+OUTCOMES = (
+    "planned",
+    "sent",
+    "accepted",
+    "uncertain",
+    "milestone_reached",
+    "failed_again",
+    "rejected",
+    "no_evidence",
+    "skipped",
+)
+REPLAY_PLANS: tuple[Filter, ...] = (Filter("page", "offset", "Page", page, 0),)
+REPLAY_ITEMS: tuple[Filter, ...] = (
+    Filter("plan", "plan_id", "Plan", text),
+    Filter("outcome", "outcome", "Outcome", one_of(*OUTCOMES)),
+    Filter("page", "offset", "Page", page, 0),
+)
 LATENCY: tuple[Filter, ...] = (
     Filter("promise", "promise", "Promise", text),
     *SEGMENTS,

@@ -128,8 +128,8 @@ def idempotency_key(c: Candidate, intent: Intent) -> str:
 
 
 def patch_of(c: Candidate, intent: Intent) -> Mapping[str, Any] | None:
-    """What is changed in this item's payload: its own patch, or else the plan's."""
-    return c.patch if c.patch is not None else intent.patch
+    """What is changed in this item's payload: its own patch, or else the plan's; None where its values were not to be found."""
+    return None if c.patch_fault and c.patch is None else c.patch if c.patch is not None else intent.patch
 
 
 def plan_hash(items: Sequence[PlanItem], intent: Intent) -> str:

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from console.access import Principal
 from console.api.asking import SETTLE_S, Asker, AsOf, Cursor, Limit, Reading
 from console.api.wire import PAGE_MOST, offset_of, page, plain
+from console.replay.patching import masked
 from console.resources import current
 from trace_model.errors import UnknownThing
 from trace_model.replays import Outcome
@@ -43,20 +45,39 @@ def create(who: Asker, body: PlanRequest, response: Response) -> dict[str, Any]:
     current().store.settle(SETTLE_S)
     plan = current().replays.plan(who, **body.model_dump())
     response.headers["Location"] = f"/api/v1/replay-plans/{plan.plan_id}"
-    shape: dict[str, Any] = plain(plan.as_dict())
-    return shape
+    return _seen_by(who, plan.as_dict())
 
 
 @router.get("/replay-plans")
-def recent(r: Reading, at: AsOf, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
+def recent(who: Asker, r: Reading, at: AsOf, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
     """The plans made until then, newest first, each with its totals but without its items."""
     offset = offset_of(cursor)
     rows = r.store.rows("replay_plans", plan_id=None, as_of=at, limit=limit, offset=offset)
-    return page("plans", [_summary(row) for row in rows], offset, limit, at, rows[0]["total_count"] if rows else 0)
+    return page(
+        "plans",
+        [_seen_by(who, _summary(row)) for row in rows],
+        offset,
+        limit,
+        at,
+        rows[0]["total_count"] if rows else 0,
+    )
+
+
+@router.get("/replay-results")
+def results(
+    r: Reading,
+    at: AsOf,
+    by: Literal["cause", "runbook", "engine"] = "cause",
+    days: Annotated[int, Query(ge=1, le=3650)] = 30,
+) -> dict[str, Any]:
+    """What became of the replays sent in the days before then, by cause, runbook or engine; most sent first."""
+    rows = r.store.rows("replay_results", by=by, days=days, as_of=at)
+    return {"by": by, "days": days, "results": plain(rows), "as_of": plain(at)}
 
 
 @router.get("/replay-plans/{plan_id}")
 def read(
+    who: Asker,
     r: Reading,
     plan_id: str,
     outcome: Outcome | None = None,
@@ -65,8 +86,7 @@ def read(
 ) -> dict[str, Any]:
     """The plan with its items in the order of sending, as they are known now; `limit=0` for its totals alone."""
     if limit is None and cursor is None and outcome is None:
-        shape: dict[str, Any] = plain(current().replays.get(plan_id).as_dict())
-        return shape
+        return _seen_by(who, current().replays.get(plan_id).as_dict())
     offset, most = offset_of(cursor), PAGE_MOST if limit is None else limit
     now = r.store.clock()
     found = r.store.rows("replay_plans", plan_id=plan_id, as_of=now, limit=1, offset=0)
@@ -74,9 +94,22 @@ def read(
         raise UnknownThing(f"there is no replay plan '{plan_id}'")
     rows = r.store.rows("replay_plan_items", plan_id=plan_id, outcome=outcome, limit=most, offset=offset)
     items = [item_of(row).as_dict() for row in rows]
-    total = rows[0]["total_count"] if rows else 0
-    summary: dict[str, Any] = plain(_summary(found[0]))
-    return summary | page("items", items, offset, most, now, total)
+    whole = _seen_by(who, _summary(found[0]) | {"items": items})
+    return whole | page("items", whole["items"], offset, most, now, rows[0]["total_count"] if rows else 0)
+
+
+def _seen_by(who: Principal, shape: dict[str, Any]) -> dict[str, Any]:
+    """The plan on the wire, without what `who` may not read of its patches."""
+    store, limits = current().store, current().replays.limits
+
+    def hidden(patch: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if patch is None else masked(patch, store.catalogue, limits, who)
+
+    seen = shape | {"patch": hidden(shape["patch"])}
+    if "items" in shape:
+        seen["items"] = [item | {"patch": hidden(item["patch"])} for item in shape["items"]]
+    wire: dict[str, Any] = plain(seen)
+    return wire
 
 
 def _summary(row: dict[str, Any]) -> dict[str, Any]:
@@ -101,5 +134,4 @@ def act(
         "resume": service.resume,
         "cancel": service.cancel,
     }[deed]
-    shape: dict[str, Any] = plain(move(who, plan_id, body.hash, body.reason).as_dict())
-    return shape
+    return _seen_by(who, move(who, plan_id, body.hash, body.reason).as_dict())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -36,6 +36,7 @@ class Question:
     verb: str
     do: Callable[[str, Mapping[str, Any]], Done]
     particulars: Callable[[], dict[str, Any]] | None = None
+    width: Literal["small", "medium", "large"] = "small"
     reason_hint: str = "One sentence that the next person can understand. It is kept in the audit trail."
 
 
@@ -52,7 +53,7 @@ def show() -> None:
         st.toast(told, icon=":material/check:")
     question = st.session_state.get(_QUESTION)
     if question is not None:
-        st.dialog(question.title, on_dismiss=_withdraw)(_body)(question)
+        st.dialog(question.title, width=question.width, on_dismiss=_withdraw)(_body)(question)
 
 
 def _withdraw() -> None:

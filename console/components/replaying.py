@@ -8,11 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from console.components import dialogs, rooms, wording
+from console.components import dialogs, patch_editor, rooms, wording
 from console.components.dialogs import Done, Question
 from console.components.view import look
 from console.resources import current
-from trace_model.errors import Refused
 
 
 def offer(exception_ids: Sequence[str], classes: Sequence[str], *, key: str) -> None:
@@ -33,40 +32,59 @@ def offer_group(group_id: str, open_count: int, failure_class: str, *, key: str)
         dialogs.ask(_plan_of({"group_id": group_id}, open_count, failure_class == "business"))
 
 
-def _plan_of(subject: dict[str, Any], number: int, is_business: bool) -> Question:
+def offer_edit(plan: Mapping[str, Any]) -> None:
+    """A button that makes another plan of the same exceptions, changed; this one is cancelled by it, and its approval void."""
+    if st.button("Edit …", icon=":material/edit:", key="plan_edit"):
+        rows = current().store.rows("replay_plan_items", plan_id=plan["plan_id"], outcome=None, limit=10_000, offset=0)
+        subject = {"exception_ids": [row["exception_id"] for row in rows], "replaces": plan["plan_id"]}
+        patch = json.loads(plan["patch"]) if plan["patch"] else None
+        dialogs.ask(_plan_of(subject, len(rows), True, patch=patch, data_fixed=plan["data_fixed"]))
+
+
+def _plan_of(
+    subject: dict[str, Any],
+    number: int,
+    is_business: bool,
+    *,
+    patch: Mapping[str, Any] | None = None,
+    data_fixed: bool = False,
+) -> Question:
     who = look().who
+    is_edit = "replaces" in subject
 
     def particulars() -> dict[str, Any]:
-        fixed = st.checkbox("The data has been fixed", key="plan_fixed", value=False) if is_business else False
-        with st.expander("Patch the payload", key="plan_patch_open"):
-            st.caption(
-                "A JSON merge patch (RFC 7396) for what is sent; the original is kept. Leave empty to send it as it was."
-            )
-            patch = st.text_area(
-                "Patch", key="plan_patch", label_visibility="collapsed", placeholder='{"tax_id": "DE123456789"}'
-            )
-        return {"data_fixed": fixed, "patch": patch}
+        fixed = st.checkbox("The data has been fixed", key="plan_fixed", value=data_fixed) if is_business else False
+        ids = subject.get("exception_ids") or _of_group(subject["group_id"])
+        return {"data_fixed": fixed, "patch": patch_editor.editor(ids, patch)}
 
     def do(reason: str, given: Mapping[str, Any]) -> Done:
         plan = current().replays.plan(
-            who, **subject, reason=reason, data_fixed=bool(given["data_fixed"]), patch=_patch(given["patch"])
+            who,
+            **subject,
+            reason=reason,
+            data_fixed=bool(given["data_fixed"]),
+            patch=patch_editor.patch_of(given["patch"]),
         )
         return Done("Planned. Nothing has been sent.", rooms.link("replays", plan=plan.plan_id))
 
     subject_words = wording.plural(number, "exception")
     consequence = f"Makes a plan for {subject_words}. **Nothing is sent**: you see what would be, and what not and why."
-    if is_business:
-        consequence += "\n\nA business exception is sent only once the data has been fixed, or with a patch."
-    return Question("Plan a replay", consequence, "Make the plan", do, particulars)
+    if is_edit:
+        consequence += f"\n\n{subject['replaces']} is cancelled by it, and an approval that it had is void."
+    elif is_business:
+        consequence += (
+            "\n\nA business exception is sent only once the data has been fixed, or with a change to what is sent."
+        )
+    return Question(
+        "Edit the plan" if is_edit else "Plan a replay", consequence, "Make the plan", do, particulars, "medium"
+    )
 
 
-def _patch(text: str) -> dict[str, Any] | None:
-    if not text.strip():
-        return None
-    try:
-        patch = json.loads(text)
-    except ValueError as fault:
-        raise Refused(f"the patch is no JSON: {fault}") from None
-    if not isinstance(patch, dict):
-        raise Refused('the patch must be a JSON object, like {"tax_id": "DE123456789"}')
-    return patch
+def _of_group(group_id: str) -> list[str]:
+    """The exception whose payload the editor shows: any of the group's."""
+    store = current().store
+    rows = store.rows(
+        "exceptions", state="open", category=None, owner_team=None, group_id=group_id, system=None, offset=0, limit=1,
+        as_of=store.clock(), **{"class": None},
+    )  # fmt: skip
+    return [row["exception_id"] for row in rows]

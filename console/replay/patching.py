@@ -12,12 +12,13 @@ from typing import Any
 
 from console.access import Principal, Right
 from trace_model import patches
-from trace_model.catalogue.schema import Operation
+from trace_model.catalogue.schema import Catalogue, Operation
 from trace_model.errors import Forbidden, Refused
 from trace_model.patches import Source
 from trace_model.replays import Candidate, ReplayLimits
 from trace_model.store import Store
 
+HIDDEN = "hidden from your role"
 REDACTED = "[redacted"
 """How a value begins that the door has taken out: it may be shown, never sent."""
 
@@ -47,6 +48,24 @@ def patched(
 def is_sensitive(limits: ReplayLimits, operation: Operation | None, path: str) -> bool:
     own = operation.sensitive if operation else []
     return limits.is_sensitive(path) or any(path == one or path.startswith(f"{one}.") for one in own)
+
+
+def masked(
+    patch: Mapping[str, Any], catalogue: Catalogue, limits: ReplayLimits, principal: Principal
+) -> dict[str, Any]:
+    """The patch as `principal` may see it: no values without the right to read payloads, no sensitive ones without that to edit them."""
+    if principal.may(Right.READ_PAYLOADS) and principal.may(Right.EDIT_SENSITIVE):
+        return dict(patch)
+    closed = [path for path in patches.patched_paths(patch) if not may_see(path, catalogue, limits, principal)]
+    return patches.filled(patch, dict.fromkeys(closed, HIDDEN))
+
+
+def may_see(path: str, catalogue: Catalogue, limits: ReplayLimits, principal: Principal) -> bool:
+    if not principal.may(Right.READ_PAYLOADS):
+        return False
+    return principal.may(Right.EDIT_SENSITIVE) or not any(
+        is_sensitive(limits, o, path) for o in (*catalogue.operations, None)
+    )
 
 
 def _declared(store: Store, found: Sequence[Candidate]) -> dict[str, Operation]:

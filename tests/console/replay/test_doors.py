@@ -198,3 +198,19 @@ def test_a_plan_s_items_come_by_page_and_by_outcome(doors: Doors) -> None:
     assert (page["total"], page["totals"], page["hash"]) == (5, {"planned": 5}, plan["hash"])
     assert doors.ask("GET", f"/replay-plans/{plan['plan_id']}?outcome=sent").json()["items"] == []
     assert doors.ask("GET", "/replay-plans/plan-0?limit=1").status_code == 404
+
+
+def test_results_and_patches_are_told_to_whom_they_may_be(doors: Doors) -> None:
+    plan = doors.plan(doors.fail(2), patch={"po_number": "PO-1"})
+    for token, seen in (("t-ana", "PO-1"), ("t-vi", "hidden from your role")):
+        for path in ("", "?limit=1"):
+            told = doors.ask("GET", f"/replay-plans/{plan['plan_id']}{path}", token=token).json()
+            assert [told["patch"], told["items"][0]["patch"]] == [{"po_number": seen}] * 2
+        assert doors.ask("GET", "/replay-plans", token=token).json()["plans"][0]["patch"] == {"po_number": seen}
+    doors.ask("POST", f"/replay-plans/{plan['plan_id']}/execute", {"hash": plan["hash"], "reason": "go"})
+    doors.here.until(lambda: finished(doors, plan["plan_id"]), 60)
+    told = doors.ask("GET", "/replay-results?by=engine&days=7", token="t-vi").json()
+    assert [(r["name"], r["sent_count"], r["milestone_reached"], r["success_share"]) for r in told["results"]] == [
+        ("sync-engine", 2, 2, 1.0)
+    ]
+    assert doors.ask("GET", "/replay-results?by=star").status_code == 422

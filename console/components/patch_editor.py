@@ -1,0 +1,128 @@
+"""Editing what is sent again: fields in a small table, or a JSON merge patch as it is. Makes the patch; the service judges it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from console.resources import current
+from trace_model.errors import Refused
+from trace_model.patches import FROM, at, patched_paths
+
+SET, REMOVE, LAST, LIST = "Set to", "Remove", "As the customer's last success", "From a list by customer"
+HOW = (SET, LAST, LIST, REMOVE)
+KIND = "customer"
+FIELDS_MOST = 20
+
+
+def editor(exception_ids: Sequence[str], patch: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Draws the editor; what it holds, for `patch_of`. `patch` is what it starts from."""
+    original = _original(exception_ids[0]) if exception_ids else {}
+    known = patched_paths(original)[:FIELDS_MOST]
+    with st.expander("Change what is sent", key="plan_patch_open", expanded=patch is not None):
+        st.caption(
+            "One row a field, nested ones with dots. The original is kept, and the plan shows both side by side."
+            + (f" Last sent: {', '.join(known)}." if known else "")
+        )
+        rows = st.data_editor(
+            [{"field": "", "how": SET, "value": ""}],
+            key="plan_fields",
+            num_rows="dynamic",
+            hide_index=True,
+            column_config={
+                "field": st.column_config.TextColumn("Field", width=180),
+                "how": st.column_config.SelectboxColumn(
+                    "How", options=list(HOW), required=True, default=SET, width=210
+                ),
+                "value": st.column_config.TextColumn(
+                    "Value", help="Text, a number, true, or JSON; empty where it is looked up"
+                ),
+            },
+        )
+        listed = None
+        if any(row.get("how") == LIST for row in rows):
+            listed = st.file_uploader("The list: two columns, customer id and value", type="csv", key="plan_list")
+        text = st.text_area(
+            "Or as a JSON merge patch",
+            value=json.dumps(patch, ensure_ascii=False) if patch else "",
+            key="plan_patch",
+            placeholder='{"tax_id": "DE123456789"}',
+        )
+    return {"rows": rows, "list": listed.getvalue() if listed else None, "text": text, "original": original}
+
+
+def patch_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The merge patch that the editor holds; None where nothing is to change. Raises Refused for what is no patch.
+
+    >>> patch_of({"rows": [{"field": "ship_to.tax_id", "how": LAST, "value": ""}], "list": None, "text": "", "original": {}})
+    {'ship_to': {'tax_id': {'$from': {'object': 'customer', 'field': 'ship_to.tax_id'}}}}
+    """
+    patch = _parsed(given["text"])
+    for row in given["rows"]:
+        path = str(row.get("field") or "").strip()
+        if path:
+            _put(patch, path.split("."), _value(path, row, given))
+    return patch or None
+
+
+def _value(path: str, row: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    text = str(row.get("value") or "").strip()
+    match row.get("how"):
+        case how if how == REMOVE:
+            return None
+        case how if how == LAST:
+            return {FROM: {"object": KIND, "field": text or path}}
+        case how if how == LIST:
+            return {FROM: {"object": KIND, "values": _listed(given["list"])}}
+        case _:
+            return text if isinstance(at(given["original"], path), str) else _read(text)
+
+
+def _listed(raw: bytes | None) -> dict[str, Any]:
+    if raw is None:
+        raise Refused("choose the list: a CSV file with the columns customer id and value")
+    try:
+        lines = [line for line in csv.reader(io.StringIO(raw.decode("utf-8-sig"))) if any(line)]
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise Refused(f"the list is no CSV in UTF-8: {fault}") from None
+    wrong = next((number for number, line in enumerate(lines, start=1) if len(line) != 2), None)
+    if wrong or not lines:
+        raise Refused(f"the list, line {wrong or 1}: two columns are needed, customer id and value")
+    return {line[0].strip(): line[1].strip() for line in lines}
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _put(patch: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for name in path[:-1]:
+        patch = patch.setdefault(name, {})
+    patch[path[-1]] = value
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    if not text.strip():
+        return {}
+    try:
+        patch = json.loads(text)
+    except ValueError as fault:
+        raise Refused(f"the patch is no JSON: {fault}") from None
+    if not isinstance(patch, dict):
+        raise Refused('the patch must be a JSON object, like {"tax_id": "DE123456789"}')
+    return patch
+
+
+def _original(exception_id: str) -> dict[str, Any]:
+    resources = current()
+    rows = resources.store.rows("replay_payload", exception_id=exception_id, as_of=resources.store.clock())
+    found = _read(rows[0]["payload"]) if rows else {}
+    return found if isinstance(found, dict) else {}
