@@ -82,7 +82,7 @@ class N8n:
         if request.payload_patch or request.from_step:
             what = "a patch" if request.payload_patch else "a step to start from"
             return Refused(
-                f"{self.name}: n8n retries an execution as it was, from the node that failed; it takes no {what}"
+                f"{self.name}: n8n retries an execution as it was, from the node that failed; it has no place for {what}"
             )
         execution_id = self._id_of(request)
         if execution_id is None:
