@@ -27,7 +27,8 @@ test: $(READY)
 test-engines: $(READY)
 	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server || apt-get install -y -qq --no-install-recommends rabbitmq-server || true
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends postgresql || true
-	@$(BIN)/python -m pytest -m engines tests/console/replay/engines
+	@tests/console/replay/engines/install_n8n.sh || true
+	@$(BIN)/python -m pytest tests/console/replay/engines
 
 lint: $(READY)
 	@$(BIN)/ruff check .

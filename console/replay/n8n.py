@@ -8,7 +8,7 @@ looked for in that record. Two consoles that ask in the same instant can still b
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -186,18 +186,30 @@ class N8n:
         return None if response.status_code == 404 else _object(response)
 
     def _retries(self, execution_id: str, failed: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The retries of an execution that n8n still knows, newest first."""
-        found: list[dict[str, Any]] = []
-        query = {"workflowId": str(failed.get("workflowId", "")), "limit": str(PAGE)}
+        """The retries of an execution that n8n still knows, newest first.
+
+        Its list leaves out what runs unless asked for just that; that is asked first, so that a run that ends meanwhile is in
+        one of the two. What waits for a place to run is in neither.
+        """
+        workflow = str(failed.get("workflowId", ""))
+        found = {}
+        for query in ({"workflowId": workflow, "status": "running"}, {"workflowId": workflow}):
+            for row in self._listed(query, execution_id):
+                if str(row.get("retryOf")) == execution_id:
+                    found[_number(row)] = row
+        return [found[number] for number in sorted(found, reverse=True)]
+
+    def _listed(self, query: Mapping[str, str], since: str) -> Iterator[dict[str, Any]]:
+        """The executions that fit, back to `since`, newest first."""
+        asked = {**query, "limit": str(PAGE)}
         for _ in range(PAGES_MOST):
-            page = _object(self._asked("/executions", query))
+            page = _object(self._asked("/executions", asked))
             rows = [row for row in page.get("data") or [] if isinstance(row, dict)]
-            found += [row for row in rows if str(row.get("retryOf")) == execution_id]
-            cursor = page.get("nextCursor")
-            if not cursor or any(_is_older(row, execution_id) for row in rows):
-                return sorted(found, key=_number, reverse=True)
-            query = {**query, "cursor": str(cursor)}
-        told = f"{self.name} has more than {PAGE * PAGES_MOST} executions since {execution_id}: whether it was retried is not known"
+            yield from rows
+            if not page.get("nextCursor") or any(_is_older(row, since) for row in rows):
+                return
+            asked["cursor"] = str(page["nextCursor"])
+        told = f"{self.name} has more than {PAGE * PAGES_MOST} executions since {since}: whether it was retried is not known"
         raise _NotAnswered(Refused(told))
 
     def _asked(

@@ -44,10 +44,13 @@ class Record:
             return self.retry
         if seen.path == "/api/v1/executions":
             assert (seen.query["workflowId"], seen.query["limit"]) == ("wf1", "250")
+            # as n8n does: what runs is listed only if it is asked for
+            is_running = seen.query.get("status") == "running"
+            rows = [r for r in self.rows if (r["status"] == "running") == is_running]
             page = int(seen.query.get("cursor", "0"))
-            size = -(-len(self.rows) // self.pages)
+            size = -(-len(rows) // self.pages)
             return 200, {
-                "data": self.rows[page * size : (page + 1) * size],
+                "data": rows[page * size : (page + 1) * size],
                 "nextCursor": str(page + 1) if page + 1 < self.pages else None,
             }
         found = [r for r in self.rows if seen.path == f"/api/v1/executions/{r['id']}"]
@@ -93,6 +96,7 @@ def test_a_failed_execution_without_retries_is_retried_once(vendor: Vendor) -> N
         ([row("10", "running")], RetryLater),
         ([row("11", "success", retryOf="10"), row("10", "error")], AlreadyThere),
         ([row("11", "waiting", retryOf="10"), row("10", "error")], RetryLater),
+        ([row("11", "running", retryOf="10"), row("10", "error")], RetryLater),
         ([row("9", "error")], Refused),
     ],
 )
