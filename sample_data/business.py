@@ -37,6 +37,10 @@ class Customer:
     erp: str
     tax_id: str
 
+    @property
+    def payment_terms(self) -> str:
+        return "NET60" if self.tier == "enterprise" else "NET30"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -101,6 +105,7 @@ class Order:
             "customer": self.customer.id,
             "sold_to_country": self.customer.country,
             "tax_id": self.tax_id,
+            "payment_terms": self.customer.payment_terms,
             "legal_entity": self.legal_entity,
             "currency": self.currency,
             "amount": str(self.amount),

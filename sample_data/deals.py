@@ -93,6 +93,8 @@ class Deal:
         self.order = Order(customer, chosen, product_line, workflow, "")
         self.flow = estate.flow((self.order,), rng, is_brisk=is_brisk)
         self.after_timeout: dict[str, str] = {}
+        self.mapping_faults: dict[str, dict[str, Any]] = {}
+        """What the engine maps wrongly, by operation: fields of the payload that it sends."""
         self.stops_before: str | None = None
         self.shipments: list[Document] = []
         self.invoices: list[Document] = []
@@ -177,7 +179,8 @@ class Deal:
     async def book_invoice(self, invoice: Document, flow: Flow) -> None:
         flow.stage = "invoice"
         numbers = [order.erp_numbers[order.erp] for order in flow.orders if order.erp in order.erp_numbers]
-        invoice.extra |= {"legal_entity": self.order.legal_entity, "sales_orders": numbers}
+        terms = self.order.customer.payment_terms
+        invoice.extra |= {"legal_entity": self.order.legal_entity, "sales_orders": numbers, "payment_terms": terms}
         await self.do("billing.issue_invoice", invoice, flow=flow)
         self.invoices.append(invoice)
         await self.do("erp.post_invoice", invoice, flow=flow)
@@ -244,7 +247,7 @@ class Deal:
 
         def payload() -> dict[str, Any]:
             base = document.document() if document else order.document()
-            return base | customer | (extra or {})
+            return base | customer | (extra or {}) | self.mapping_faults.get(operation, {})
 
         step = step_for(
             operation,

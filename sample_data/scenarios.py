@@ -138,6 +138,30 @@ async def invalid_tax_registration(deal: Deal) -> None:
     await deal.sell()
 
 
+async def stale_terms_mapping(deal: Deal) -> None:
+    """The engine's table of payment terms is stale: the ERP books the order with other terms than were agreed."""
+    await deal.quote()
+    agreed = deal.order.customer.payment_terms
+    deal.mapping_faults["erp.create_order"] = {"payment_terms": "NET90" if agreed != "NET90" else "NET14"}
+    await deal.submit()
+    deal.estate.truth.contradicted("check.mismatch_erp_order", deal.order.ref, "contract_schema")
+    await deal.to_cash()
+
+
+async def invoice_sent_twice(deal: Deal) -> None:
+    """Billing bills the whole order a second time; the customer pays the first invoice."""
+    await deal.quote()
+    await deal.submit()
+    await deal.fulfil()
+    await deal.wait("bill")
+    invoice = await deal.invoice()
+    await deal.invoice()
+    deal.estate.truth.contradicted("check.duplicate_invoice", deal.order.ref, "duplicate")
+    await deal.pay([invoice])
+    await deal.post_revenue()
+    deal.complete()
+
+
 async def inactive_item_mapping(deal: Deal) -> None:
     """One of the items is not set up for the sales organisation: the ERP refuses, also every other order with it."""
     await deal.quote()
@@ -160,6 +184,7 @@ async def duplicate_after_timeout(deal: Deal) -> None:
     await deal.quote()
     deal.answer_late("erp.create_order")
     await deal.submit()
+    deal.estate.truth.contradicted("check.booked_twice", deal.order.ref, "duplicate")
     await deal.to_cash()
 
 
@@ -313,6 +338,7 @@ async def overpayment(deal: Deal) -> None:
     await deal.wait("bill")
     invoice = await deal.invoice()
     await deal.pay([invoice], [invoice.amount + Decimal(50) + split(invoice.amount, 10)[0]])
+    deal.estate.truth.contradicted("check.over_payment_applied", deal.order.ref, "credit_payment")
     await deal.post_revenue()
     deal.complete()
 
@@ -362,13 +388,15 @@ _GOODS = ("hardware",)
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
-        Scenario("happy_path", happy_path, share=812),
+        Scenario("happy_path", happy_path, share=807),
         Scenario("partial_shipments", partial_shipments, _GOODS, share=45),
         Scenario("several_invoices", several_invoices, _GOODS, share=30),
         Scenario("payment_over_invoices", payment_over_invoices, share=6),
         Scenario("consolidated_invoice", consolidated_invoice, share=5),
         Scenario("contract_amendment", contract_amendment, ("subscription",), share=14),
         Scenario("invalid_tax_registration", invalid_tax_registration, share=9),
+        Scenario("invoice_sent_twice", invoice_sent_twice, share=2),
+        Scenario("stale_terms_mapping", stale_terms_mapping, share=3),
         Scenario("inactive_item_mapping", inactive_item_mapping, _GOODS, share=4),
         Scenario("credit_hold", credit_hold, share=5),
         Scenario("duplicate_after_timeout", duplicate_after_timeout, share=1.5),

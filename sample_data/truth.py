@@ -85,6 +85,7 @@ class Truth:
         self._milestones: dict[Ref, list[dict[str, Any]]] = {}
         self._failures: dict[tuple[str, Ref], _Failure] = {}
         self._failures_of: dict[Ref, list[_Failure]] = {}
+        self._contradictions: dict[Ref, list[dict[str, Any]]] = {}
         self._aliases: dict[Ref, list[dict[str, Any]]] = {}
         self._links: dict[Ref, list[dict[str, Any]]] = {}
         self._outages: list[dict[str, Any]] = []
@@ -172,6 +173,11 @@ class Truth:
         if code not in failure.codes:
             failure.codes.append(code)
 
+    def contradicted(self, check: str, ref: Ref, category: str) -> None:
+        """No system failed, but what they did to `ref` cannot be right: paid too much, booked twice."""
+        fact = {"operation": check, "object": ref.as_json(), "category": category, "open": True}
+        self._contradictions.setdefault(ref, []).append(fact)
+
     def healed(self, operation: str, ref: Ref) -> None:
         if failure := self._failures.get((operation, ref)):
             failure.open = False
@@ -242,5 +248,6 @@ class Truth:
                 for ref in refs
                 for fact in sorted(self._milestones.get(ref, []), key=lambda fact: str(fact["reached_at"]))
             ],
+            "contradictions": [fact for ref in refs for fact in self._contradictions.get(ref, [])],
             "failures": [failure.as_json() for ref in refs for failure in self._failures_of.get(ref, [])],
         }

@@ -323,6 +323,15 @@ _TRACE = re.compile(r"\n|\s+at \w[\w.$]+\(|Traceback|\bClass\.\w|\s\(Caused by")
 _SENTENCE_LENGTH = 200
 
 
+def without_trace(message: str) -> str:
+    """The message up to where a stack trace begins: what people may read.
+
+    >>> without_trace("Ship-to has no tax id\\n    at com.acme.Tax.check(Tax.java:12)")
+    'Ship-to has no tax id'
+    """
+    return _TRACE.split(message.strip(), maxsplit=1)[0].strip()
+
+
 def plain_sentence(verdict: Verdict, signature: Signature, system_label: str) -> str:
     """One sentence for an operator: who, what kind of failure, and the system's own words where they can be read.
 

@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict
 
+from console.access import Right
 from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.timelines import exception_as_dict
 from console.api.wire import instant, offset_of, page, plain
 from console.resources import current
+from trace_model.errors import UnknownThing
 
 router = APIRouter(tags=["exceptions"])
 FailureClass = Literal["business", "technical", "dependency", "unknown"]
@@ -38,6 +40,43 @@ def exceptions(
     return page(
         "exceptions", [exception_as_dict(e) for e in rows], offset, limit, at, rows[0]["total_count"] if rows else 0
     )
+
+
+@router.get("/exceptions/{exception_id}")
+def exception(r: Reading, who: Asker, at: AsOf, exception_id: str) -> dict[str, Any]:
+    """One exception with what it holds up, its attempts and episodes, the same elsewhere, and what fixed it before.
+
+    The payload that failed and the last good one are there for those who may read payloads.
+    """
+    rows = r.store.rows("exception", exception_id=exception_id, as_of=at)
+    if not rows:
+        raise UnknownThing(f"no exception '{exception_id}' had opened as of {instant(at)}")
+    e = rows[0]
+
+    def ask(question: str) -> list[dict[str, Any]]:
+        return r.store.rows(question, exception_id=exception_id, group_id=e["group_id"], limit=50, as_of=at)
+
+    stake = (
+        "milestone",
+        "promise_label",
+        "promise_state",
+        "due_at",
+        "lead_amount",
+        "lead_currency",
+        "runbook",
+        "is_uncertain",
+    )
+    return {
+        **exception_as_dict(e),
+        **plain({key: e[key] for key in stake}),
+        "customer": e["customer_name"] or e["customer_id"],
+        "attempts": plain(ask("exception_attempts")),
+        "episodes": plain(ask("exception_episodes")),
+        "elsewhere": plain(ask("exception_elsewhere")),
+        "fixes": plain(ask("exception_fixes")),
+        "payloads": plain(ask("exception_payloads")) if who.may(Right.READ_PAYLOADS) else None,
+        "as_of": instant(at),
+    }
 
 
 @router.get("/exception-groups")

@@ -12,11 +12,13 @@ from fastapi import APIRouter, Body, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 
 from console import standstills
+from console.access import Right
 from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.wire import amount, instant, offset_of, page, plain, thing
 from console.finding import objects_named, timelines_named
 from console.resources import Resources, current
 from trace_model.errors import AmbiguousThing, UnknownThing
+from trace_model.payload_diff import differences
 
 router = APIRouter(tags=["timelines"])
 
@@ -46,6 +48,41 @@ def search(r: Reading, at: AsOf, q: Annotated[str, Query(max_length=200)], limit
     }
 
 
+@router.get("/payloads/{type}/{id:path}")
+def payloads(
+    r: Reading, who: Asker, at: AsOf, type: str, id: str, scope: Annotated[str | None, Query(max_length=200)] = None
+) -> dict[str, Any]:
+    """The payloads of a timeline, by its lead object: what was sent at each hop, and what changed since the hop before."""
+    who.require(Right.READ_PAYLOADS)
+    t = _the_timeline(r, at, type, id, scope)
+    hops = r.store.rows("payload_lineage", lead_key=t["lead_key"], as_of=at)
+    sent = {(h["trace_id"], h["span_id"]): h for h in hops}
+    return {
+        "lead": thing(t["lead_type"], t["lead_id"], t["scope"]),
+        "hops": [_hop(h, sent.get((h["from_trace_id"], h["from_span_id"]))) for h in hops],
+        "as_of": instant(at),
+    }
+
+
+def _hop(h: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+    compared = json.loads(h["compared"]) if h["compared"] else []
+    return {
+        "hop": h["hop"],
+        "object": thing(h["object_type"], h["object_id"]),
+        "system": h["system"],
+        "operation": h["operation"],
+        "sent_at": instant(h["sent_at"]),
+        "refused": h["is_error"],
+        "trace_id": h["trace_id"],
+        "span_id": h["span_id"],
+        "payload": h["payload"],
+        "compared_with": h["from_hop"],
+        "fields": compared,
+        "mismatch": h["is_different"],
+        "differences": [vars(d) for d in differences(before["payload"], h["payload"])] if before else [],
+    }
+
+
 @router.get("/timelines/{type}/{id:path}")
 def timeline(
     r: Reading,
@@ -61,6 +98,11 @@ def timeline(
 
     300 with `choices` where the id is that of several objects: ask again with one's `scope`.
     """
+    return timeline_as_dict(r, _the_timeline(r, at, type, id, scope), at)
+
+
+def _the_timeline(r: Resources, at: datetime, type: str, id: str, scope: str | None) -> dict[str, Any]:
+    """The one timeline that is meant. Raises AmbiguousThing with the choices, or UnknownThing with what is known instead."""
     rows = partial(r.store.rows, as_of=at)
     found = timelines_named(rows, type, id, scope)
     if len(found) > 1:
@@ -75,7 +117,7 @@ def timeline(
                 f"one of them {held[0]['lead_type']} '{held[0]['lead_id']}'"
             )
         raise UnknownThing(f"no {type} '{id}' is known as of {instant(at)}")
-    return timeline_as_dict(r, found[0], at)
+    return found[0]
 
 
 def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str, Any]:

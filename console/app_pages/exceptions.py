@@ -219,7 +219,7 @@ def _members(view: View, g: dict[str, Any], members: list[dict[str, Any]]) -> Ht
     return table(
         columns,
         members,
-        href=lambda e: view.link("order", type=e["lead_type"], id=e["lead_id"]) if e["lead_id"] else None,
+        href=lambda e: view.link("exception", id=e["exception_id"]),
         tick=lambda e: e["exception_id"],
         caption=caption,
     )

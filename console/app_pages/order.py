@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from console.access import Right
-from console.components import filter_bar, pausing, replaying, timeline_parts, waterfall, wording
+from console.components import filter_bar, lineage, pausing, replaying, timeline_parts, waterfall, wording
 from console.components.blocks import amount, empty, head, link
 from console.components.live import live
 from console.components.markup import join
@@ -18,7 +18,13 @@ from console.components.table import Column, table
 from console.components.view import View, look
 from console.finding import timelines_named
 
-PARTS = {"story": "Story", "objects": "Objects and links", "traces": "Traces", "payloads": "Payloads"}
+PARTS = {
+    "story": "Story",
+    "objects": "Objects and links",
+    "lineage": "Payload lineage",
+    "traces": "Traces",
+    "payloads": "Payloads",
+}
 
 
 def meant(view: View) -> list[dict[str, Any]]:
@@ -143,6 +149,8 @@ else:
         live(story)
     elif part == "objects":
         live(belongings)
+    elif part == "lineage":
+        lineage.lineage(view, view.rows("payload_lineage", lead_key=t["lead_key"]))
     else:
         spans = view.rows("timeline_spans", lead_key=t["lead_key"], limit=waterfall.MOST_SPANS)
         st.caption(f"{wording.plural(len(spans), 'span')} as of {view.now_words()}, oldest first.")

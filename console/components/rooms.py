@@ -35,6 +35,7 @@ ROOMS: tuple[Room, ...] = (
     Room("dependencies", "Dependencies", ":material/hub:", "Systems"),
     Room("stitching", "Stitching", ":material/join:", "Systems"),
     Room("ingest", "Ingest health", ":material/input:", "Systems"),
+    Room("exception", "Exception", ":material/error:", None),
     Room("order", "Order timeline", ":material/timeline:", None),
     Room("search", "Search", ":material/search:", None),
 )

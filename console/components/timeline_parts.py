@@ -169,7 +169,7 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
     return table(
         columns,
         rows,
-        href=lambda e: view.link("exceptions", group=e["group_id"]),
+        href=lambda e: view.link("exception", id=e["exception_id"]),
         tick=lambda e: e["exception_id"] if e["state"] == "open" else None,
         caption="Open ones first, then latest first. Tick the open ones to replay only those.",
     )

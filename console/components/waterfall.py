@@ -9,10 +9,10 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from console.access import Right
 from console.components import wording
 from console.components.blocks import empty, facts, head, notice
 from console.components.charts import BAD, HUES, framed, tone
+from console.components.lineage import may_read
 from console.components.markup import join, tag
 from console.components.panel import panel
 from console.components.table import Column, table
@@ -153,14 +153,7 @@ def _events(events: Sequence[Row]) -> None:
 
 def payloads(view: View, spans: Sequence[Row]) -> None:
     """What was sent, hop by hop, as redacted at the door; only for those who may read payloads."""
-    if not view.who.may(Right.READ_PAYLOADS):
-        panel(
-            empty(
-                "Payloads are not for your role.",
-                f"{view.who.name} has the role {view.who.role}; operators, approvers and admins may read them.",
-            ),
-            key="no_right",
-        )
+    if not may_read(view):
         return
     carried = [
         (span, json.loads(span["attributes"]).get(PAYLOAD))

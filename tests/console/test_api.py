@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -216,3 +217,33 @@ def test_a_login_bounds_what_a_token_may_do(listening: Callable[..., Any]) -> No
         httpx.post(here.url + "/v1/traces", content=b"{}", headers={"content-type": "application/json"}).status_code
         == 401
     )
+
+
+def test_one_exception_is_told_with_its_attempts_and_what_it_holds_up(told: Any) -> None:
+    listed = told.get("/exceptions")["exceptions"][0]
+    one = told.get(f"/exceptions/{listed['exception_id']}")
+    assert {key: one[key] for key in listed} == listed
+    assert (one["customer"], one["lead_amount"], one["milestone"]) == ("Müller & Söhne", "1250.50", "order_accepted")
+    assert [a["error_code"] for a in one["attempts"]] == ["VP 201"]
+    assert (one["elsewhere"], one["fixes"], one["payloads"]) == ([], [], [])
+    assert told.get("/exceptions", state="open")["exceptions"]
+
+
+def test_the_payloads_of_an_order_are_told_hop_by_hop(told: Any) -> None:
+    story = Otlp(told.url)
+    for minute, operation, terms in ((10, "crm.submit_order", "NET30"), (20, "erp.create_order", "NET90")):
+        sent = {
+            "q2c.order.id": "SO-1001",
+            "q2c.operation": operation,
+            "q2c.payload": json.dumps({"payment_terms": terms}),
+        }
+        story.span(operation, T0 + timedelta(minutes=minute), sent)
+    story.send()
+    hops = told.get("/payloads/order/SO-1001")["hops"]
+    assert [(h["hop"], h["compared_with"], h["mismatch"]) for h in hops] == [
+        ("order", None, False),
+        ("erp_order", "order", True),
+    ]
+    assert hops[1]["differences"] == [{"path": "payment_terms", "before": "NET30", "after": "NET90"}]
+    found = [e for e in told.get("/exceptions")["exceptions"] if e["operation"] == "check.mismatch_erp_order"]
+    assert [e["category"] for e in found] == ["contract_schema"]

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
-from trace_model.catalogue import engine_presets
+from trace_model.catalogue import engine_presets, payload_rules
 from trace_model.catalogue.alert_rules import cross_references
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import CatalogueError
@@ -208,6 +208,18 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
             yield from known("promise", name, ("pauses", i, "promises", j), user)
     for i, rule in enumerate(c.owners):
         yield from known("team", rule.team, ("owners", i, "team"), "owners")
+    yield from payload_rules.problems(c)
+    for i, name in enumerate(c.checks.not_over):
+        yield from known("milestone", name, ("checks", "not_over", i), "checks")
+        if any(m.name == name and m.covers == "once" for m in c.milestones):
+            yield (
+                ("checks", "not_over", i),
+                f"checks: milestone '{name}' covers 'once'; only amounts and quantities can be over",
+            )
+    if c.checks.billed_by:
+        yield from known("milestone", c.checks.billed_by, ("checks", "billed_by"), "checks")
+    for i, name in enumerate(c.checks.recurring):
+        yield from known("object type", name, ("checks", "recurring", i), "checks")
     for column, type_name in c.event_table.objects.items():
         yield from known("object type", type_name, ("event_table", "objects", column), "event_table")
     if c.event_table.case_type:

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.calendar_schema import Calendar
+from trace_model.catalogue.check_rules import Checks
 from trace_model.catalogue.engine_schema import Engine
 from trace_model.catalogue.failure_rules import FailureRule
+from trace_model.catalogue.payload_rules import Payloads
 from trace_model.catalogue.poller_schema import Poller
 from trace_model.replay_limits import ReplayLimits
 
@@ -47,6 +49,7 @@ ROLES: tuple[str, ...] = (
     "dependency",
     "resend_count",
     "endpoint",
+    "payload",
     "payload_digest",
     "customer_name",
     "object_version",
@@ -80,6 +83,7 @@ DEFAULT_ATTRIBUTES: dict[str, list[str]] = {
     "dependency": ["peer.service", "server.address", "net.peer.name"],
     "resend_count": ["http.request.resend_count"],
     "endpoint": ["q2c.endpoint", "url.full", "http.route"],
+    "payload": ["q2c.payload"],
     "payload_digest": ["q2c.payload.digest"],
     "customer_name": ["q2c.customer.name"],
     "object_version": ["q2c.object.version", "q2c.order.version"],
@@ -412,6 +416,8 @@ class Catalogue(Part):
     owners: list[OwnerRule]
     failure_rules: FailureRules = FailureRules()
     retries: Retries = Retries()
+    checks: Checks = Checks()
+    payloads: Payloads = Payloads()
     engines: list[Engine] = []
     event_table: EventTable = EventTable()
     pollers: list[Poller] = []

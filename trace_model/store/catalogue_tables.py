@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from trace_model import calendars
 from trace_model.catalogue.calendar_schema import Calendar
+from trace_model.catalogue.check_rules import checks_of
+from trace_model.catalogue.payload_rules import json_path
 from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue, Condition, OwnerRule, Promise
 
 FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2035, 12, 31)
@@ -104,6 +106,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """The `cat_*` tables say exactly what `catalogue` says; runs inside the caller's transaction."""
     c = catalogue
     upstream = _above_leads(c)
+    checks = list(checks_of(c))
     milestone_of = {operation: m for m in c.milestones for operation in m.operations}
     _table(
         connection,
@@ -114,6 +117,10 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "stuck_after_s": c.stuck_after_s,
                 "retry_outcomes": [outcome.lower() for outcome in c.retries.outcomes],
                 "give_up_after_s": c.retries.give_up_after_s,
+                "not_over": c.checks.not_over,
+                "over_tolerance": float(c.checks.over_tolerance),
+                "billed_by": c.checks.billed_by,
+                "recurring": c.checks.recurring,
             }
         ],
         _SETTINGS,
@@ -184,8 +191,54 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "milestone_object_type": milestone_of[o.name].object if o.name in milestone_of else None,
             }
             for o in c.operations
-        ],
+        ]
+        + [{"operation": check.operation, "label": check.label, "replayable": False, "writes": []} for check in checks],
         _OPERATIONS,
+    )
+    paths = c.payloads.paths
+    _table(
+        connection,
+        "cat_payload_fields",
+        [
+            {"position": i, "field": f.name, "label": f.label, "compare": f.compare, "tolerance": f.tolerance}
+            for i, f in enumerate(c.payloads.fields, 1)
+        ],
+        _PAYLOAD_FIELDS,
+    )
+    _table(
+        connection,
+        "cat_payload_hops",
+        [
+            {
+                "position": i,
+                "hop": h.name,
+                "label": h.label,
+                "operations": h.operations,
+                "parts": h.parts,
+                "path_positions": [
+                    paths.index(json_path(h.fields[f.name])) + 1 if f.name in h.fields else None
+                    for f in c.payloads.fields
+                ],
+            }
+            for i, h in enumerate(c.payloads.hops, 1)
+        ],
+        _PAYLOAD_HOPS,
+    )
+    _table(
+        connection,
+        "cat_payload_values",
+        [
+            {"hop": h.name, "field_position": i, "said": said, "means": means}
+            for h in c.payloads.hops
+            for i, f in enumerate(c.payloads.fields, 1)
+            for said, means in h.values.get(f.name, {}).items()
+        ],
+        _PAYLOAD_VALUES,
+    )
+    _table(
+        connection,
+        "cat_checks",
+        [{"operation": k.operation, "class": k.class_, "category": k.category, "why": k.why} for k in checks],
     )
     _table(
         connection,
@@ -299,7 +352,33 @@ _SETTINGS = pa.schema(
         ("stuck_after_s", pa.int64()),
         ("retry_outcomes", _TEXTS),
         ("give_up_after_s", pa.int64()),
+        ("not_over", _TEXTS),
+        ("over_tolerance", pa.float64()),
+        ("billed_by", pa.string()),
+        ("recurring", _TEXTS),
     ]
+)
+_PAYLOAD_FIELDS = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("field", pa.string()),
+        ("label", pa.string()),
+        ("compare", pa.string()),
+        ("tolerance", pa.decimal128(18, 4)),
+    ]
+)
+_PAYLOAD_HOPS = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("hop", pa.string()),
+        ("label", pa.string()),
+        ("operations", _TEXTS),
+        ("parts", pa.bool_()),
+        ("path_positions", pa.list_(pa.int32())),
+    ]
+)
+_PAYLOAD_VALUES = pa.schema(
+    [("hop", pa.string()), ("field_position", pa.int32()), ("said", pa.string()), ("means", pa.string())]
 )
 _OPERATIONS = pa.schema(
     [

@@ -10,7 +10,8 @@ create or replace table object_facts (
     correlation_key ubigint, run_name varchar, pause_word varchar
 );
 create or replace table alias_facts (
-    trace_id uuid, span_id ubigint, seq bigint, alias_key ubigint, canonical_key ubigint, alias_system varchar, alias_id varchar
+    trace_id uuid, span_id ubigint, seq bigint, alias_key ubigint, canonical_key ubigint, alias_system varchar, alias_id varchar,
+    scope varchar, seen_at timestamptz, object_version varchar
 );
 create or replace table link_facts (
     trace_id uuid, span_id ubigint, seq bigint, child_key ubigint, child_type varchar, parent_key ubigint, parent_type varchar,
@@ -76,6 +77,15 @@ create or replace table clocks (
     lead_key ubigint, promise varchar, variant varchar, started_at timestamptz, holds_from timestamptz, holds_until timestamptz,
     at_risk_at timestamptz, due_at timestamptz, paused_by varchar, stopped_at timestamptz, target_s double
 );
+create or replace table payload_facts (
+    trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, hop varchar, system varchar, sent_at timestamptz,
+    is_error boolean, object_version varchar, field_values varchar[]
+);
+create or replace table payload_comparisons (
+    lead_key ubigint, object_key ubigint, hop varchar, system varchar, object_version varchar, sent_at timestamptz, trace_id uuid, span_id ubigint,
+    from_hop varchar, from_object_key ubigint, from_at timestamptz, from_trace_id uuid, from_span_id ubigint,
+    fields struct(field varchar, from_value varchar, to_value varchar, state varchar)[], is_different boolean
+);
 -- signatures: one row per distinct failure signature, judged once by trace_model.signatures (pure), kept until the catalogue changes.
 create or replace table signatures (
     signature varchar, group_id varchar, class varchar, transient boolean, category varchar, confidence double, rule varchar,
@@ -91,6 +101,10 @@ select null, object_key, kind, detail, null from object_warnings
 union all
 select null, alias_key, 'ambiguous_alias', 'this id was seen with ' || canonical_count || ' different objects', null
 from resolutions where object_key is null;
+
+-- check_signature, check_sentence: a check judges for itself, by what it is and where; what it found is its sentence.
+create or replace macro check_signature(operation, system) as md5(concat_ws(chr(31), 'check', operation, system));
+create or replace macro check_sentence(message) as upper(message[1]) || message[2:] || '.';
 
 -- bystander_types: object types that join no timeline and have one id only. A customer stands beside thousands of orders: it has what
 -- was first said of it, and is not derived from all of it again whenever one of them moves.

@@ -46,6 +46,7 @@ TRACE_GRAIN = tuple(
     Relation(file, "trace_id", "touched_traces")
     for file in (
         "05_span_links",
+        "09_payload_facts",
         "10_object_facts",
         "11_alias_facts",
         "12_link_facts",
@@ -64,7 +65,14 @@ LINKS = Relation("25_links", "child_key", "changed_links")
 OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children:child_key")
 LEAD_GRAIN = tuple(
     Relation(file, "lead_key", "touched_leads")
-    for file in ("30_timeline_members", "31_timeline_milestones", "32_timelines", "32a_timeline_pauses", "34_clocks")
+    for file in (
+        "30_timeline_members",
+        "31_timeline_milestones",
+        "32_timelines",
+        "32a_timeline_pauses",
+        "32b_payload_comparisons",
+        "34_clocks",
+    )
 )
 CLOCKS = LEAD_GRAIN[-1]
 DERIVED = tuple(
@@ -156,7 +164,8 @@ class Projector:
             if replacing:
                 self._delete(relation, "seq between $min_seq and $max_seq and", stretch)
             known = relation.file in ("05_span_links", "11_alias_facts")
-            self._insert(relation, f"from {relation.table}_fresh" if known else self._files[relation.file])
+            text = f"from {relation.table}_fresh" if known else self._files[relation.file]
+            self._insert(relation, text, stretch | self._reading)
         return stretch["min_seq"]
 
     def _read_spans(self) -> dict[str, int]:
@@ -269,12 +278,29 @@ class Projector:
                 break
             self._c.execute("insert into near_objects from outside_objects")
         for relation in LEAD_GRAIN:
-            if relation is CLOCKS:
-                self._scratch("33_clock_starts")
+            self._before(relation)
             self._scratch(relation.file)
         for relation in LEAD_GRAIN:
             self._delete(relation)
             self._insert(relation)
+        self._scratch("41_touched_parents")
+        self._c.execute(self._files["43_outdated_checks"])
+        self._derive_checks()
+
+    def _before(self, relation: Relation) -> None:
+        """What a relation of the lead grain is made of is there before the first of them."""
+        if relation.table == "timeline_milestones":
+            self._scratch("30a_coverage_steps")
+        elif relation is CLOCKS:
+            self._scratch("33_clock_starts")
+
+    def _derive_checks(self) -> None:
+        """What contradicts itself, or stands still, among the touched timelines is a failure too."""
+        for scratch in ("40_check_failures", "42_duplicate_leads"):
+            self._scratch(scratch)
+        self._c.execute("insert into check_failures by name from duplicate_leads")
+        self._c.execute(f"insert into signatures by name {self._files['40a_check_signatures']}")
+        self._c.execute("insert into failures by name from check_failures")
 
     # -- everything ------------------------------------------------------------------------------------------------
 
@@ -312,10 +338,16 @@ class Projector:
         self._scratch("29_timeline_reach")
         for number, relation in enumerate(LEAD_GRAIN):
             yield relation.table.replace("_", " "), 0.9 + number * 0.02
-            if relation is CLOCKS:
-                self._scratch("33_clock_starts")
+            self._before(relation)
             self._insert(relation, self._files[relation.file])
             self._view(f"{relation.table}_fresh", f"from {relation.table}")
+        yield "checks", 0.98
+        self._table(
+            "touched_parents",
+            "select object_key as parent_key from objects"
+            " where object_type in (select object_type from cat_object_types where above_lead)",
+        )
+        self._derive_checks()
 
     def _judge(self) -> None:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
@@ -388,8 +420,9 @@ class Projector:
     def _view(self, name: str, text: str) -> None:
         self._c.execute(f"create or replace temp view {name} as {text}")
 
-    def _insert(self, relation: Relation, text: str | None = None) -> None:
-        self._c.execute(f"insert into {relation.table} {text or f'from {relation.table}_fresh'}")
+    def _insert(self, relation: Relation, text: str | None = None, parameters: Mapping[str, Any] | None = None) -> None:
+        text = text or f"from {relation.table}_fresh"
+        self._c.execute(f"insert into {relation.table} {text}", _used(text, parameters))
 
     def _delete(self, relation: Relation, where: str = "", parameters: Mapping[str, Any] | None = None) -> None:
         touched, _, column = relation.touched.partition(":")
@@ -427,7 +460,7 @@ def _reading(catalogue: Catalogue) -> dict[str, Any]:
     """The parameters by which 01_trace_spans and 02_span_ids read what the catalogue names."""
     parameters: dict[str, Any] = {}
     names: dict[str, str] = {}
-    for role in ROLES:
+    for role in (r for r in ROLES if r != "payload"):  # as long as it may be, it is read at the few hops only
         attributes = catalogue.role_attributes(role)
         names |= dict.fromkeys(attributes, "VARCHAR")
         for slot in range(NAMES_PER_ROLE):
@@ -437,5 +470,7 @@ def _reading(catalogue: Catalogue) -> dict[str, Any]:
         "role_structure": json.dumps(names),
         "id_positions": [row["position"] for row in asked],
         "id_paths": [f'$."{row["attribute"]}"' for row in asked],
+        "payload_attributes": [f'$."{name}"' for name in catalogue.role_attributes("payload")],
+        "payload_paths": catalogue.payloads.paths,
         "odd_ids": not all(row["attribute"].endswith(".id") for row in asked),
     }

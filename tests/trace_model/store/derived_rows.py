@@ -141,7 +141,18 @@ class Rows:
         return {r["promise"]: r for r in found}
 
     def failures(self) -> list[dict[str, Any]]:
-        return self.ask("select *, object_type || ':' || object_id as name from failures order by opened_at, operation")
+        return self.ask(
+            "select *, object_type || ':' || object_id as name from failures where trace_id is not null "
+            "order by opened_at, operation"
+        )
+
+    def checks(self) -> list[tuple[str, str, Any, Any]]:
+        """What the checks found: operation, object, when it opened and when it was resolved."""
+        found = self.ask(
+            "select operation, object_type || ':' || object_id as name, opened_at, resolved_at from failures "
+            "where trace_id is null order by opened_at, operation, name"
+        )
+        return [(r["operation"], r["name"], r["opened_at"], r["resolved_at"]) for r in found]
 
     def warnings(self) -> list[tuple[str | None, str]]:
         found = self.ask(

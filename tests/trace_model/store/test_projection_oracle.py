@@ -218,7 +218,9 @@ def expected_clocks(rows: Rows, oracle: Oracle) -> dict[Any, Any]:
 
 
 def failures_of(rows: Rows) -> dict[Any, Any]:
-    found = rows.ask(f"select {name_columns('o', 'o')}, f.* from failures f join objects o using (object_key)")
+    found = rows.ask(
+        f"select {name_columns('o', 'o')}, f.* from failures f join objects o using (object_key) where trace_id is not null"
+    )
     return {
         (r["operation"], named(r, "o"), r["episode"]): (
             r["opened_at"],

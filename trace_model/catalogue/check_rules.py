@@ -1,0 +1,85 @@
+"""Faults that no system reports: the facts contradict each other, or nothing happens (docs/checks.md).
+
+What is compared is SQL of the projection; what may be compared is declared here. Each check is an operation `check.*` of
+its own in the exception queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from trace_model.catalogue.failure_rules import Category, FailureClass
+
+if TYPE_CHECKING:
+    from trace_model.catalogue.schema import Catalogue
+
+
+class Checks(BaseModel):
+    """`not_over` names milestones that must not cover more than there is; `billed_by` the one that bills the customer.
+
+    `recurring` are object types (a subscription) whose orders bill for years: they are paid too much when they are paid
+    more than was billed, and billed twice when the same amount comes again within a day.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    not_over: list[str] = []
+    over_tolerance: Decimal = Field(default=Decimal("0.005"), ge=0, lt=1)
+    billed_by: str | None = None
+    recurring: list[str] = []
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check as the queue shows it: the operation it stands for, and the verdict it gives."""
+
+    operation: str
+    label: str
+    category: Category
+    why: str
+    class_: FailureClass = "business"
+
+
+def checks_of(c: Catalogue) -> Iterator[Check]:
+    """Every check that the catalogue asks for, each operation once."""
+    by_name = {m.name: m for m in c.milestones}
+    labels = {t.name: t.label for t in c.object_types}
+    duplicated = set(c.lead_types)
+    for name in c.checks.not_over:
+        m = by_name[name]
+        category: Category = (
+            "credit_payment" if m.name != c.checks.billed_by and m.covers == "amount" else "invoice_billing"
+        )
+        yield Check(
+            f"check.over_{name}",
+            f"{m.label}: too much",
+            category,
+            f"it must not cover more than there is ({m.label})",
+        )
+        if m.object not in duplicated:
+            duplicated.add(m.object)
+            why = f"another {labels[m.object].lower()} of the same amount makes it too much ({m.label})"
+            yield Check(f"check.duplicate_{m.object}", f"the same {labels[m.object].lower()} twice", "duplicate", why)
+    for hop in c.payloads.hops[1:]:
+        why = f"a field of the {hop.label} that the catalogue compares differs from the hop before it"
+        yield Check(
+            f"check.mismatch_{hop.name}",
+            f"{hop.label} differs from the hop before",
+            "contract_schema",
+            why,
+            "technical",
+        )
+    lead = c.lead_types[0]
+    yield Check(
+        f"check.duplicate_{lead}", f"the same {labels[lead].lower()} twice", "duplicate",
+        "orders of one quote have the same amount and quantity, and together more than the quote",
+    )  # fmt: skip
+    yield Check("check.booked_twice", "booked twice", "duplicate", "one object has two numbers in one system")
+    yield Check(
+        "check.stuck", "the flow stands still", "internal_error",
+        "no milestone for longer than stuck_after_s, while no promise runs and nothing has failed", "technical",
+    )  # fmt: skip
