@@ -36,7 +36,7 @@ from trace_model.catalogue.engine_schema import Dbos, Engine
 CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_S = 3, 10
 UNREACHABLE_RETRY_S, BUSY_RETRY_S = 5.0, 30.0
 DETAIL_MOST = 500
-WORKING = frozenset({"ENQUEUED", "DELAYED", "PENDING"})
+ENDED_BADLY = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 _STATES: Mapping[str, Literal["accepted", "running", "succeeded", "failed"]] = {
     "ENQUEUED": "accepted", "DELAYED": "accepted", "PENDING": "running", "SUCCESS": "succeeded",
     "ERROR": "failed", "CANCELLED": "failed", "MAX_RECOVERY_ATTEMPTS_EXCEEDED": "failed",
@@ -112,7 +112,8 @@ class DbosTransact:
             return RunState("unknown", self._told(fault), is_answer=False)
         if status is None:
             return RunState("unknown", f"no workflow {run_id or request.idempotency_key}")
-        return RunState(_STATES[status], f"workflow {run_id or request.idempotency_key} is {status}")
+        told = f"workflow {run_id or request.idempotency_key} is {status}"
+        return RunState(_STATES[status], told) if status in _STATES else RunState("unknown", told, is_answer=False)
 
     def probe(self, operation: str, object_type: str, object_id: str) -> Probe:
         return Probe("unknown", "DBOS knows workflows, not what stands at the target")
@@ -132,13 +133,15 @@ class DbosTransact:
         status = self._status(workflow_id)
         if status is None:
             return Refused(f"{self.name} knows no workflow {workflow_id}: deleted, or in another system database")
-        if status in WORKING:
+        if status not in ENDED_BADLY and status != "SUCCESS":
             return RetryLater(BUSY_RETRY_S, f"workflow {workflow_id} is {status}: DBOS itself still works on it")
         if status == "SUCCESS" and request.from_step is None:
             return AlreadyThere(f"workflow {workflow_id} has succeeded; name a from_step to run it again from there")
         forks = self._client.list_workflows(forked_from=workflow_id, load_input=False, load_output=False)
+        if any(fork.workflow_id == key for fork in forks):  # since it was looked for a moment ago
+            return AlreadyTaken(key)
         for fork in forks:
-            if fork.status in WORKING:
+            if fork.status not in ENDED_BADLY and fork.status != "SUCCESS":
                 return RetryLater(BUSY_RETRY_S, f"{fork.workflow_id}, a fork of {workflow_id}, is {fork.status}")
             if fork.status == "SUCCESS" and request.from_step is None:
                 return AlreadyThere(f"{fork.workflow_id}, a fork of {workflow_id}, has succeeded")

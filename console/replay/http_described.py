@@ -39,7 +39,7 @@ _NOTHING = object()
 
 
 class _Lacking(Exception):
-    """A template needs a value that neither request, catalogue nor span gives; the text says which and where to give it."""
+    """A template cannot be filled with what request, catalogue and span give; the text says what is lacking or unfit."""
 
 
 class HttpDescribed:
@@ -247,9 +247,11 @@ class HttpDescribed:
             if not text.isprintable() or not text.isascii():
                 raise _Lacking(f"the value for header {name} has characters that a header cannot hold")
         content = {} if body is None else {"json": body}
-        return self._client.build_request(
-            call.method, path, params=self._filled(call.query, values), headers=headers, **content, **more
-        )
+        query = self._filled(call.query, values)
+        try:
+            return self._client.build_request(call.method, path, params=query, headers=headers, **content, **more)
+        except httpx.InvalidURL as fault:
+            raise _Lacking(f"the call to {self.name} cannot be made: {fault}") from None
 
     def _filled(self, template: Any, values: Mapping[str, Any]) -> Any:
         match template:

@@ -163,10 +163,20 @@ class Engine(Part):
 
 
 def check_address(name: str, kind: EngineKind, url: str) -> None:
-    """Raises ValueError unless `url` has a scheme that engines of `kind` speak."""
+    """Raises ValueError unless `url` has a scheme that engines of `kind` speak, and a host where it needs one."""
     scheme = re.split(r"[+:]", url, maxsplit=1)[0] if "://" in url else ""
     if scheme not in SCHEMES[kind]:
         shown = re.sub(r"//[^@/]*@", "//***@", url)
         raise ValueError(
             f"engine '{name}' of kind '{kind}' has the address '{shown}'. Known schemes: {', '.join(SCHEMES[kind])}"
         )
+    if scheme != "sqlite" and not _host(url):
+        raise ValueError(f"engine '{name}' has an address without a host: {scheme}://<host>...")
+
+
+def _host(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+        return parts.hostname if parts.port != 0 else None
+    except ValueError:
+        return None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -186,6 +187,19 @@ def test_the_same_key_starts_one_run_whoever_asks_and_how_often(app: App, order:
     wait_for(lambda: engine.state(ask, None).state == "succeeded", "the fork has succeeded")
     assert app.effects(order) == ["reserve", "book", "tell"]
     engine.close()
+
+
+def test_two_consoles_that_ask_at_once_start_one_run(on_postgres: App, order: str) -> None:
+    workflow, ask = on_postgres.fails(order), asking(f"ct-{order}")
+    consoles = [on_postgres.adapter(workflow) for _ in range(2)]
+    with ThreadPoolExecutor(12) as clicks:
+        answers = list(clicks.map(lambda n: consoles[n % 2].submit(ask), range(24)))
+    assert answers.count(Accepted(ask.idempotency_key)) == 1
+    assert answers.count(AlreadyTaken(ask.idempotency_key)) == 23
+    wait_for(lambda: consoles[0].state(ask, None).state == "succeeded", "the fork has succeeded")
+    assert on_postgres.effects(order) == ["reserve", "book", "tell"]
+    for console in consoles:
+        console.close()
 
 
 def test_what_has_been_replayed_is_not_replayed_under_another_key(app: App, order: str) -> None:

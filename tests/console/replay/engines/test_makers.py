@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import textwrap
 import uuid
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from console.replay.credentials import Secrets
 from console.replay.facts import said_on_span
@@ -48,6 +51,21 @@ def test_a_secret_is_struck_out_in_every_form_that_a_library_may_quote() -> None
     assert secrets.scrub("p/ss word p%2Fss%20word cC9zcyB3b3Jk") == "*** *** ***"
 
 
+def test_the_examples_of_the_documentation_and_the_catalogue_are_right(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[4] / "docs/engines.md").read_text("utf-8")
+    blocks = [textwrap.dedent(block) for block in re.findall(r"(?:^    .*\n|^\n)+", text, re.M)]
+    examples = [block.removeprefix("\n") for block in blocks if block.lstrip("\n").startswith(("- ", "engines:"))]
+    assert len(examples) == 4
+    examples += re.findall(r"^  # (- \{name: .*)$", SHIPPED, re.M)
+    assert len(examples) == 8
+    for number, example in enumerate(examples):
+        engines = YAML(typ="safe").load(example)
+        (tmp_path / f"{number}.yaml").write_text(SHIPPED.split("\nengines:")[0] + "\n", "utf-8")
+        with (tmp_path / f"{number}.yaml").open("a") as file:
+            YAML().dump({"engines": engines["engines"] if isinstance(engines, dict) else engines}, file)
+        assert load(tmp_path / f"{number}.yaml").engines
+
+
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
@@ -57,6 +75,8 @@ def test_a_secret_is_struck_out_in_every_form_that_a_library_may_quote() -> None
         ("{name: o, label: O, kind: dbos, secrets: {token: T}}", "no use for a secret 'token'"),
         ("{name: o, label: O, kind: dbos, secrets: {password: CASHTRAIL_X}}", "CASHTRAIL_* are settings"),
         ("{name: o, label: O, kind: dbos, secrets: {password: not-a-variable}}", "secrets.password"),
+        ("{name: o, label: O, url: 'http://'}", "an address without a host"),
+        ("{name: o, label: O, url: 'http://x:port'}", "an address without a host"),
         ("{name: o, label: O, dbos: {}}", "has a section 'dbos'"),
         ("{name: sync-engine, label: Again}", "engine 'sync-engine' is declared twice"),
         ("{name: o, label: O, systems: [nowhere]}", "names system 'nowhere'"),

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,39 @@ def test_the_same_key_sends_once(orders: Orders) -> None:
     assert orders.replay("m-1") == AlreadyTaken("m-1"), "its key stands on it"
     assert orders.consume() == 0
     assert isinstance(orders.replay("m-1", "ct-2"), Accepted), "another try is another key"
+
+
+def test_many_clicks_at_once_send_once(orders: Orders) -> None:
+    orders.dies("m-1")
+    engine = orders.adapter({"messaging.message.id": "m-1"})
+    with ThreadPoolExecutor(8) as clicks:
+        answers = list(clicks.map(lambda _: engine.submit(asking()), range(16)))
+    assert answers.count(Accepted("m-1")) == 1
+    assert sum(isinstance(answer, Refused) for answer in answers) == 15
+    wait_for(lambda: orders.consume() == 1, "the message has come back")
+    assert len(orders.books) == 1
+
+
+def test_a_crash_after_the_publish_loses_nothing_and_both_copies_can_be_told(
+    orders: Orders, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pika.adapters.blocking_connection import BlockingChannel
+
+    orders.dies("m-1")
+
+    def dies(self: BlockingChannel, *arguments: Any, **more: Any) -> None:
+        raise pika.exceptions.StreamLostError("the process has died")
+
+    monkeypatch.setattr(BlockingChannel, "basic_ack", dies)
+    assert orders.replay("m-1") == Accepted("m-1"), "it was sent, whatever became of the rest"
+    monkeypatch.undo()
+    assert "still a dead letter" in caplog.text
+    wait_for(lambda: orders.consume() == 1, "the message has come back")
+    wait_for(lambda: orders.dead_count() == 1, "the dead letter is where it was")
+    assert orders.books[0][0] == "m-1"
+    assert orders.books[0][2]["q2c.idempotency_key"] == "ct-1", "a consumer can tell the copy by key and message id"
+    state = orders.adapter({"messaging.message.id": "m-1"}).state(asking(), None)
+    assert state.state == "unknown", "so the service does not send it again by itself"
 
 
 @pytest.mark.parametrize(
