@@ -64,6 +64,7 @@ def routes(store: Store) -> list[BaseRoute]:
             "catalogue": f"{store.catalogue.catalogue} v{store.catalogue.version}",
             "projection": lag.fault or "ok",
             "spans_behind": lag.spans,
+            "alerts": current().alerts_fault() or "ok",
             # a poller that fails is no reason to send people and spans elsewhere
             "pollers": {
                 one["name"]: one["fault"] or one["state"] for one in current().ingest_counters().get("pollers", [])

@@ -29,6 +29,8 @@ class Resources:
     settings: Settings
     ingest_counters: Callable[[], dict[str, Any]]
     """The doors' counters as plain data; empty where no door is open (tests, a report)."""
+    alerts_fault: Callable[[], str | None] = lambda: None
+    """Why alerts cannot be looked for or delivered now; None while they are, and where nobody looks."""
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -77,7 +77,7 @@ class House:
         replays = _replays(store, settings)
         ready = resources.Resources(
             store=store, deeds=Deeds(store), linking=Linking(store), replays=replays, access=access, settings=settings,
-            ingest_counters=lambda: _counters(ingest, pollers),
+            ingest_counters=lambda: _counters(ingest, pollers), alerts_fault=lambda: alerts.fault,
         )  # fmt: skip
         resources.provide(ready)
         alerts = AlertWorker(

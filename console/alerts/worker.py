@@ -85,8 +85,12 @@ class AlertWorker:
         self._seen_seq = -1
         self._next_at: datetime | None = None
         self._looked_at = -LOOK_AT_LEAST_EVERY_S
-        self.fault: str | None = None
-        """Why the last look or round could not finish, fit for an operator; None while all is well."""
+        self._faults: dict[str, str] = {}
+
+    @property
+    def fault(self) -> str | None:
+        """Why the last look or the last round could not finish, fit for an operator; None while both do."""
+        return "; ".join(list(self._faults.values())) or None
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -264,10 +268,10 @@ class AlertWorker:
     def _guard(self, act: Callable[[], Any], what: str) -> None:
         try:
             act()
-            self.fault = None
+            self._faults.pop(what, None)
         except Exception as fault:
             # a clock that stops at a fault would be silent for good; it says so and goes on
-            self.fault = f"{what}: {fault}"
+            self._faults[what] = f"{what}: {fault}"
             log.exception("%s; trying again", what)
             self._stopping.wait(2.0)
 

@@ -40,6 +40,9 @@ SILENCES = {"an hour": 1, "four hours": 4, "a day": 24, "a week": 168}
 
 def listed(view: View) -> None:
     rows = _alerts(view)
+    fault = current().alerts_fault()
+    if fault:
+        panel(notice("red", "alert", f"Nobody may be told at the moment, and it is tried again: {fault}"), key="fault")
     failed = view.rows("alert_deliveries", alert_id=None, state="failed", offset=0, limit=1)
     if failed:
         count = wording.plural(failed[0]["total_count"], "message")

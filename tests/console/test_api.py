@@ -247,3 +247,11 @@ def test_the_payloads_of_an_order_are_told_hop_by_hop(told: Any) -> None:
     assert hops[1]["differences"] == [{"path": "payment_terms", "before": "NET30", "after": "NET90"}]
     found = [e for e in told.get("/exceptions")["exceptions"] if e["operation"] == "check.mismatch_erp_order"]
     assert [e["category"] for e in found] == ["contract_schema"]
+
+
+def test_alerts_and_their_worker_are_told(told: Any) -> None:
+    found = told.until(lambda: told.get("/alerts", state="open")["alerts"])
+    assert {"kind", "owner_team", "since", "member_count", "delivered_count"} <= set(found[0])
+    assert "total_count" not in found[0]
+    ready = httpx.get(f"{told.url}/readyz", timeout=10).json()
+    assert (ready["alerts"], ready["pollers"]) == ("ok", {})

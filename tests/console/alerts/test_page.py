@@ -32,6 +32,7 @@ def opened(here: Alerting, **address: str) -> AppTest:
             access=Access(),
             settings=Settings(),
             ingest_counters=dict,
+            alerts_fault=lambda: here.worker.fault,
         )
     )
     at = AppTest.from_file(str(CONSOLE / "app_pages" / "alerts.py"), default_timeout=20)
@@ -42,6 +43,15 @@ def opened(here: Alerting, **address: str) -> AppTest:
 
 def test_no_alerts_says_why(alerting: Callable[..., Alerting]) -> None:
     assert "No alerts." in shown(opened(alerting()))
+
+
+def test_a_worker_that_cannot_look_is_said_on_the_page(alerting: Callable[..., Alerting]) -> None:
+    here = alerting()
+    here.worker._faults["alerts could not be looked for"] = "alerts could not be looked for: disk full"
+    assert (
+        "Nobody may be told at the moment, and it is tried again: alerts could not be looked for: disk full"
+        in shown(opened(here))
+    )
 
 
 def test_an_alert_is_listed_and_its_page_shows_concerned_messages_and_turns(

@@ -397,5 +397,21 @@ def test_the_running_worker_fires_within_five_seconds_with_no_span_coming_in(hou
     assert time.monotonic() - began - 1 < 30
 
 
+def test_a_look_that_fails_is_said_until_one_succeeds_however_well_deliveries_go(
+    house: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = house().worker
+    monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
+
+    def broken() -> None:
+        raise RuntimeError("no such table")
+
+    worker._guard(broken, "alerts could not be looked for")
+    worker._guard(worker.deliver, "alerts could not be delivered")
+    assert worker.fault == "alerts could not be looked for: no such table"
+    worker._guard(worker.look, "alerts could not be looked for")
+    assert worker.fault is None
+
+
 def _address(seconds: float) -> str:
     return instant(seconds).strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ")
