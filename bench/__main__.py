@@ -25,6 +25,7 @@ TOPICS: dict[str, str] = {
     "stitching": "Links and membership against the estate's truth",
     "classification": "Failure classes and categories",
     "forecast": "Forecasts of breaches against two plain rules",
+    "clocks": "Every clock state of a million orders, as of now",
     "replay": "Planning and sending replays",
     "ocel": "Object-centric logs in and out, read back by pm4py",
 }

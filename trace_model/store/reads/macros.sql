@@ -5,18 +5,22 @@
 create or replace macro clocks_at(as_of) as table
 from clocks where holds_from <= as_of and (holds_until is null or holds_until > as_of);
 
--- clock_states: clocks_at with the state at `as_of`: met, met_late, paused, breached, at_risk, running. What stopped in a pause was in time.
+-- clock_state: the state at `as_of` of a clock that holds then (a row of clocks): met, met_late, paused, breached, at_risk, running.
+-- What stopped in a pause was in time.
+create or replace macro clock_state(c, as_of) as case
+    when c.stopped_at <= as_of and (c.stopped_at <= c.due_at or c.paused_by is not null) then 'met'
+    when c.stopped_at <= as_of then 'met_late'
+    when c.paused_by is not null then 'paused'
+    when c.due_at < as_of then 'breached'
+    when c.at_risk_at <= as_of then 'at_risk'
+    else 'running'
+end;
+
+-- clock_states: clocks_at with the state at `as_of` and what the catalogue says of the promise.
 create or replace macro clock_states(as_of) as table
 select c.*, p.label, p.start, p.stop, v.owner_team, p.position,
     case when c.stopped_at <= as_of then c.stopped_at end as stopped_at_then,
-    case
-        when c.stopped_at <= as_of and (c.stopped_at <= c.due_at or c.paused_by is not null) then 'met'
-        when c.stopped_at <= as_of then 'met_late'
-        when c.paused_by is not null then 'paused'
-        when c.due_at < as_of then 'breached'
-        when c.at_risk_at <= as_of then 'at_risk'
-        else 'running'
-    end as state
+    clock_state(c, as_of) as state
 from clocks_at(as_of) c
 join cat_promises p on p.promise = c.promise
 join cat_promise_variants v on v.promise = c.promise and v.variant = c.variant;
