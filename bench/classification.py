@@ -8,9 +8,11 @@ left out, so that only general evidence speaks, as for a system nobody foresaw) 
 
 A category counts as right when it is the label's or one of its `also_ok`; entries marked ambiguous are left out.
 `errors_public.jsonl` grew sample by sample: each was drawn and labelled before it was judged, judged once, and only then
-learned from. What was said of the last five samples that first time is kept in `bench/data/first_judgements.jsonl`, as
-vote share and right or wrong; it is the honest estimate for systems to come, and `--fit` makes the share-to-confidence
-table of `packs/calibration.yaml` from it.
+learned from. What was said that first time is kept in `bench/data/first_judgements.jsonl`, as vote share and right or
+wrong; it is the honest estimate for systems to come, and `--fit` makes the share-to-confidence table of
+`packs/calibration.yaml` from it. `--first FILE` judges a new sample and puts it on record; a system or part that is on
+record is refused. The mode `blind, learned` is what learned words made of samples that came before there were any: the packs
+and the words learned as they stood before that sample.
 """
 
 from __future__ import annotations
@@ -19,21 +21,26 @@ import argparse
 import json
 import platform
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from trace_model.catalogue.failure_rules import Rules, load_rules
+from bench.learn import learned
+from trace_model.catalogue.calibration import Calibration
+from trace_model.catalogue.failure_rules import LEARNED_FILE, SHIPPED_PACKS, Rules, load_rules
 from trace_model.signatures import Signature, Verdict, classify
+from trace_model.word_weights import WordWeights
 
 REPOSITORY = Path(__file__).parent.parent
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 PUBLIC = REPOSITORY / "bench" / "data" / "errors_public.jsonl"
+PHRASES = REPOSITORY / "bench" / "data" / "phrases.jsonl"
 FIRST_JUDGEMENTS = REPOSITORY / "bench" / "data" / "first_judgements.jsonl"
+LEARNED = ("eleventh", "twelfth", "thirteenth", "fourteenth")  # parts judged first with learned words beside the rules
 GROUPS = 8
-PARTS = ("first", "check", "sample", "last", "third", "fourth", "fifth")
 SURE = 0.9
 BANDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 
@@ -114,8 +121,24 @@ def reliability(judged: Sequence[Judged]) -> list[dict[str, Any]]:
     return rows
 
 
+def learn(data: Path) -> WordWeights:
+    """What the words of every labelled text that is there have stood for."""
+    texts = [entry for _, entries in bodies(data) for entry in entries]
+    phrases = [json.loads(line) for line in PHRASES.read_text(encoding="utf-8").splitlines()]
+    return learned(
+        ((_signature({"system": "", **entry}), (entry["class"], entry["category"])) for entry in [*texts, *phrases]),
+        load_rules(),
+        f"python -m bench.classification --learn, {len(texts)} published codes and {len(phrases)} phrases",
+    )
+
+
 def _share(part: int, whole: int) -> float:
     return round(part / whole, 3) if whole else 0.0
+
+
+def parts() -> list[str]:
+    """The parts of the public codes, in the order in which they were judged first."""
+    return list(dict.fromkeys(entry["part"] for entry in read_entries(PUBLIC)))
 
 
 def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -124,12 +147,12 @@ def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     if dev.exists():
         yield "dev", read_entries(dev)
     public = read_entries(PUBLIC)
-    for part in PARTS:
+    for part in parts():
         yield f"public {part}", [entry for entry in public if entry["part"] == part]
 
 
 def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
-    """One row per body and mode: the scores, and the time one signature takes in microseconds; last, the fresh codes."""
+    """One row per body and mode, with the time one signature takes; then one per fresh part and mode as first judged."""
     rules = load_rules()
     rows = []
     for name, entries in bodies(data):
@@ -137,7 +160,12 @@ def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
             judged = judge(entries, rules, blind=blind)
             rows.append({"body": name, "mode": "blind" if blind else "shipped", **score(judged)})
         rows[-1]["us_per_signature"] = _duration_us(entries, rules)
-    return [*rows, {"body": "fresh", "mode": "first judged", **first_scores()}]
+    first: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for one in first_judgements():
+        first[one["part"], one["mode"]].append(one)
+    for (part, mode), judged_first in first.items():
+        rows.append({"body": f"fresh {part}", "mode": f"{mode}, first judged", **first_scores(judged_first)})
+    return rows
 
 
 def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
@@ -149,13 +177,47 @@ def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
 
 
 def first_judgements() -> list[dict[str, Any]]:
-    """One row per fresh code as first judged: part, share (raw vote share), class_right, category_right, unknown."""
+    """One row per fresh code and mode as first judged: part, mode, share (raw vote share), what was right, unknown."""
     return [json.loads(line) for line in FIRST_JUDGEMENTS.read_text(encoding="utf-8").splitlines()]
 
 
-def first_scores() -> dict[str, Any]:
-    """Shares of the fresh codes as first judged, at the confidence that the shipped table gives their vote shares."""
-    judged = first_judgements()
+def judge_first(fresh: Path) -> list[dict[str, Any]]:
+    """The scores of a fresh body, whose codes and judgements are from now on on record: this can be done once.
+
+    Raises ValueError if a system of it is on record already, or its part: it would not be a first judgement.
+    """
+    entries = read_entries(fresh)
+    known = read_entries(PUBLIC)
+    for field in ("system", "part"):
+        seen = sorted({entry[field] for entry in entries} & {entry[field] for entry in known})
+        if seen:
+            raise ValueError(f"{fresh.name}: {field} {', '.join(seen)} has been judged before; bring one that has not")
+    rules = load_rules()
+    raw = replace(rules, calibration=Calibration(provenance="none: raw vote share"))
+    with PUBLIC.open("a", encoding="utf-8") as codes, FIRST_JUDGEMENTS.open("a", encoding="utf-8") as judgements:
+        codes.writelines(f"{line}\n" for line in fresh.read_text(encoding="utf-8").splitlines())
+        for blind in (True, False):
+            for one in judge(entries, raw, blind=blind):
+                judgements.write(f"{json.dumps(_judgement(one, blind=blind))}\n")
+    return [
+        {"mode": "blind" if blind else "shipped", **score(judge(entries, rules, blind=blind))}
+        for blind in (True, False)
+    ]
+
+
+def _judgement(one: Judged, *, blind: bool) -> dict[str, Any]:
+    return {
+        "part": one.entry["part"],
+        "mode": "blind" if blind else "shipped",
+        "share": one.verdict.confidence,
+        "class_right": one.class_right,
+        "category_right": one.category_right,
+        "unknown": one.verdict.class_ == "unknown",
+    }
+
+
+def first_scores(judged: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Shares of fresh codes as first judged, at the confidence that the shipped table gives their vote shares."""
     calibration = load_rules().calibration
     sure = [one for one in judged if calibration.confidence(one["share"]) > SURE]
     return {
@@ -170,9 +232,16 @@ def first_scores() -> dict[str, Any]:
 
 
 def fit() -> list[tuple[float, float]]:
-    """The share-to-confidence points: eight groups of first judgements, pooled until rising, two wrong ones added."""
+    """The share-to-confidence points: eight groups of first judgements, pooled until rising, two wrong ones added.
+
+    Only judgements with learned words count (the parts since there are any, and `blind, learned`): the votes of rules
+    alone share otherwise.
+    """
     known = sorted(
-        (one["share"], one["class_right"] and one["category_right"]) for one in first_judgements() if not one["unknown"]
+        (one["share"], one["class_right"] and one["category_right"])
+        for one in first_judgements()
+        if not one["unknown"]
+        and (one["mode"] == "blind, learned" or (one["mode"] == "blind" and one["part"] in LEARNED))
     )
     pooled: list[list[tuple[float, bool]]] = []
     for i in range(GROUPS):
@@ -201,12 +270,20 @@ def main() -> None:
     parser.add_argument("data", nargs="?", type=Path, default=SHARED_DATA, help="directory of errors_dev.jsonl")
     parser.add_argument(
         "--misses",
-        choices=["dev", *PARTS],
+        choices=["dev", *parts()],
         help="list what was missed in one body",
     )
     parser.add_argument("--shipped", action="store_true", help="with --misses: with all packs, not blind")
     parser.add_argument("--fit", action="store_true", help="print the share-to-confidence table")
+    parser.add_argument("--learn", action="store_true", help="learn anew what words stand for, and write it")
+    parser.add_argument("--first", type=Path, metavar="FILE", help="judge fresh labelled codes and put them on record")
     asked = parser.parse_args()
+    if asked.learn:
+        (SHIPPED_PACKS / LEARNED_FILE).write_text(learn(asked.data).written(), encoding="utf-8")
+        return
+    if asked.first:
+        print(_table(judge_first(asked.first)))
+        return
     if asked.fit:
         print(json.dumps(fit()))
         return

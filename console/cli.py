@@ -209,15 +209,31 @@ def classify(
     file: Annotated[str, typer.Argument(help="JSON lines of failures; '-' is standard input.")],
     catalogue: CatalogueFile = None,
 ) -> None:
-    """One verdict per line: class, category, whether it may heal by itself, confidence, and the facts."""
+    """One verdict per line: class, category, whether it may heal by itself, confidence, and the facts.
+
+    A line that cannot be judged is reported on standard error and never stops the rest. Exit 1 if any was.
+    """
     from trace_model.catalogue.failure_rules import load_rules
-    from trace_model.signatures import classify_lines
+    from trace_model.verdict_lines import classify_lines
 
     given = loader.load(catalogue).failure_rules
     rules = load_rules(None if given.packs == "shipped" else [Path(p) for p in given.packs], given.rules)
-    with sys.stdin if file == "-" else _opened(Path(file)) as lines:
-        for verdict in classify_lines(lines, rules):
-            sys.stdout.write(verdict + "\n")
+    name = "standard input" if file == "-" else file
+    faults = 0
+
+    def told(fault: str) -> None:
+        nonlocal faults
+        faults += 1
+        err.print(f"{name}, {fault}", soft_wrap=True, markup=False)
+
+    opened: Any = sys.stdin if file == "-" else _opened(Path(file))
+    with opened as lines:
+        lines.reconfigure(errors="replace")
+        for verdict in classify_lines(lines, rules, told):
+            # Half a surrogate pair cannot be written; its escape is JSON too.
+            sys.stdout.write(verdict.encode("utf-8", "backslashreplace").decode() + "\n")
+    if faults:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -16,10 +16,11 @@ import hashlib
 import json
 import math
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from trace_model.catalogue.failure_rules import (
     CATEGORIES,
@@ -36,7 +37,17 @@ BARE_STATUS = 0.5  # weight of a three-digit code that may or may not be an HTTP
 NO_EVIDENCE = 0.3  # log-odds that stand for "something else" in every vote
 WORDS_READ = 300  # characters of a message that are read for words: what happened is said first
 MESSAGE_KEPT = 1000  # characters of a message that tell one failure from another
+LEARNED = 0.7  # power to which a learned share multiplies an outcome's odds
+FIRM = 2.0  # weight of a rule about a code, status or exception that is to be believed before words are
+LEARNED_BESIDE_FIRM = 0.2  # LEARNED where such a rule speaks
+LEAST_SHARE = 0.01  # added to a learned share, which is never nothing
+UNVOTED = 0.3  # odds of an outcome that no rule speaks for
+LEARNED_ALONE = 0.35  # share below which learned words alone say nothing
+LEARNED_RULE = "words.learned"
 FACTS_SHOWN = 6
+
+
+Outcome = tuple[FailureClass, Category]
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ def classify(signature: Signature, rules: Rules) -> Verdict:
             )
     candidates = (*speaking.by_code.get(seen.code, ()), *speaking.others)
     votes = [vote for candidate in candidates if (vote := _vote(candidate, seen)) is not None]
-    return _counted(votes, rules) if votes else UNKNOWN
+    return _counted(votes, seen, rules)
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ class _Seen:
         message = signature.message.strip()[:WORDS_READ]
         first, rest = _first_sentence(message)
         headline = f"{code_words} | {_words(first, rules)}"
-        thrown = signature.exception or code
+        thrown = signature.exception or (code if _CLASS_LIKE.match(code) else "")
         status, status_weight = _status(signature)
         return cls(
             system=signature.system.casefold(),
@@ -182,15 +193,23 @@ def _vote(candidate: CompiledRule, seen: _Seen) -> _Vote | None:
     return _Vote(candidate.rule, weight, " and ".join(facts) or f"system {seen.system!r}")
 
 
-def _counted(votes: Sequence[_Vote], rules: Rules) -> Verdict:
-    """The verdict that the most weight of `votes` stands for."""
-    by_outcome: dict[tuple[FailureClass, Category], list[_Vote]] = defaultdict(list)
+def _counted(votes: Sequence[_Vote], seen: _Seen, rules: Rules) -> Verdict:
+    """The verdict that the most weight of `votes`, and of what the words have stood for, is for."""
+    by_outcome: dict[Outcome, list[_Vote]] = defaultdict(list)
     for vote in sorted(votes, key=lambda vote: -vote.weight):
         by_outcome[vote.rule.then.failure_class, vote.rule.then.category].append(vote)
     odds = {
         outcome: math.exp(said[0].weight + REPEATED_EVIDENCE * sum(vote.weight for vote in said[1:]))
         for outcome, said in by_outcome.items()
     }
+    told, words = rules.learned.shares(seen.words.split()) if rules.learned else ({}, [])
+    shares = cast("dict[Outcome, float]", told)
+    firm = any(vote.weight >= FIRM and vote.rule.layer in ("system", "protocol") for vote in votes)
+    power = LEARNED_BESIDE_FIRM if firm else LEARNED
+    for outcome, share in shares.items():
+        odds[outcome] = odds.get(outcome, UNVOTED) * (len(shares) * (share + LEAST_SHARE)) ** power
+    if not odds:
+        return UNKNOWN
     total = sum(odds.values()) + math.exp(NO_EVIDENCE)
     by_class: dict[FailureClass, float] = defaultdict(float)
     for (class_, _), odd in odds.items():
@@ -198,15 +217,23 @@ def _counted(votes: Sequence[_Vote], rules: Rules) -> Verdict:
     winner = max(by_class, key=lambda class_: by_class[class_])
     outcome = max((outcome for outcome in odds if outcome[0] == winner), key=lambda outcome: odds[outcome])
     share = (by_class[winner] + odds[outcome] / total) / 2
-    deciding = by_outcome[outcome][0].rule
+    if not votes and share < LEARNED_ALONE:
+        return UNKNOWN
+    deciding = by_outcome[outcome][0].rule if outcome in by_outcome else None
     shown = sorted(votes, key=lambda vote: (vote.rule.then.category != outcome[1], -vote.weight))
+    facts = [vote.fact for vote in shown[:FACTS_SHOWN]]
+    if words and (not deciding or shares[outcome] > 1 / 2):
+        known = CATEGORIES[outcome[1]].label.lower()
+        facts.append(f"words {', '.join(map(repr, words[:3]))}: as in known codes of {known} (rule {LEARNED_RULE})")
     return Verdict(
         class_=winner,
-        transient=deciding.then.is_transient,
+        transient=deciding.then.is_transient
+        if deciding
+        else winner == "dependency" or CATEGORIES[outcome[1]].transient,
         category=outcome[1],
         confidence=round(rules.calibration.confidence(share), 3),
-        rule=deciding.id,
-        facts=tuple(vote.fact for vote in shown[:FACTS_SHOWN]),
+        rule=deciding.id if deciding else LEARNED_RULE,
+        facts=tuple(facts) or UNKNOWN.facts,
     )
 
 
@@ -233,6 +260,7 @@ def _status(signature: Signature) -> tuple[int | None, float]:
     return None, 0.0
 
 
+_CLASS_LIKE = re.compile(r"[^\s_]*[.:\\$][^\s_]+$|[A-Z][^\s_]*[a-z][^\s_]*$|[a-z]+error$")
 _CLASS_NAME = re.compile(r"\*?(?:[a-zA-Z_]\w*[.$:\\]+)+([A-Z]\w*[a-z]\w*)")
 
 
@@ -254,7 +282,11 @@ def _first_sentence(message: str) -> tuple[str, str]:
     return (message[: end.start()], message[end.end() :]) if end else (message, "")
 
 
-_NOISE = re.compile(r"https?://\S+|\S+@\S+\.\w+|\b[0-9a-f]{8}-[0-9a-f-]{20,}\b|\b[0-9a-f]{16,}\b", re.IGNORECASE)
+# Addresses, long ids, and quoted single words: a name or a value given as an example, not what is said of it.
+_NOISE = re.compile(
+    r"(?<!\w)(['\"`])[^'\"`\s]{1,40}\1(?!\w)|\bfor url:|https?://\S+|\S+@\S+\.\w+|\b[0-9a-f]{8}-[0-9a-f-]{20,}\b|\b[0-9a-f]{16,}\b",
+    re.IGNORECASE,
+)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
@@ -263,15 +295,29 @@ _NOT_WORD = re.compile(r"[^a-z0-9]+")
 def _words(text: str, rules: Rules) -> str:
     """The words of a code or message: camelCase, SNAKE_CASE and kebab-case taken apart, abbreviations written out.
 
+    Accents are taken off first, so that a dictionary of other languages can be abbreviations too.
+
     >>> rules = Rules((), abbreviations={"qty": "quantity", "reqd": "required"}, names=("AvaTax",))
     >>> _words("PRICE_LEVEL_QTY_REQD", rules), _words("Your AvaTax account can't read DuplicateInvoiceID", rules)
     ('price level quantity required', 'your account cant read duplicate invoice id')
+    >>> _words("Ungültige Straße", rules)
+    'ungultige strasse'
     """
-    plain = _NOISE.sub(" ", text)
+    plain = _NOISE.sub(" ", text if text.isascii() else _without_accents(text))
     if rules.noise:
         plain = rules.noise.sub(" ", plain)
     plain = _CAMEL.sub(" ", _APOSTROPHE.sub("", plain))
     return " ".join(rules.abbreviations.get(word, word) for word in _NOT_WORD.split(plain.lower()) if word)
+
+
+def _without_accents(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
+
+
+def words_of(signature: Signature, rules: Rules) -> list[str]:
+    """The words that are read of a signature, `|` between code, first sentence and the rest."""
+    return _Seen.of(signature, rules).words.split()
 
 
 # What varies from one occurrence of a failure to the next, in the order it has to be looked for.
@@ -350,73 +396,3 @@ def plain_sentence(verdict: Verdict, signature: Signature, system_label: str) ->
     if verdict.category == "internal_error" and verdict.class_ == "technical":
         sentence = "failed on a fault in the integration"
     return f"{system_label} {sentence}: {said}." if said else f"{system_label} {sentence}."
-
-
-def classify_lines(lines: Iterable[str], rules: Rules) -> Iterator[str]:
-    """One JSON line for each JSON line in: its keys as they came, and the verdict's beside them.
-
-    A line that cannot be judged gives `{"error": "line 3: ..."}` and the rest goes on; blank lines are passed over.
-    """
-    remembered: dict[Signature, Verdict] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = _entry(line)
-            signature = _signature(entry)
-        except ValueError as fault:
-            yield json.dumps({"error": f"line {number}: {fault}"}, ensure_ascii=False)
-            continue
-        verdict = remembered.get(signature)
-        if verdict is None:
-            verdict = remembered[signature] = classify(signature, rules)
-        yield json.dumps({**entry, **verdict_fields(verdict)}, ensure_ascii=False)
-
-
-def verdict_fields(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as the public contract names its fields."""
-    fields = asdict(verdict)
-    return {"class": fields.pop("class_"), **fields, "facts": list(verdict.facts)}
-
-
-def _entry(line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except json.JSONDecodeError as fault:
-        raise ValueError(f"not JSON ({fault.msg} at column {fault.colno})") from None
-    except RecursionError:
-        raise ValueError("not readable: nested too deeply") from None
-    if not isinstance(entry, dict):
-        raise ValueError(f"a JSON object is needed, found {type(entry).__name__}")
-    return entry
-
-
-def _signature(entry: Mapping[str, Any]) -> Signature:
-    """The signature in one entry. Raises ValueError saying which field is wrong and what it should be."""
-    texts = {name: _text(entry, name) for name in ("system", "code", "message", "operation", "exception")}
-    if not texts["code"] and not texts["message"] and not texts["exception"]:
-        raise ValueError("nothing to judge by; give at least one of code, message and exception")
-    status = entry.get("http_status")
-    if isinstance(status, str) and status.strip().isdigit():
-        status = int(status)
-    if status is not None and (isinstance(status, bool) or not isinstance(status, int)):
-        raise ValueError(f"http_status must be a whole number, found {status!r}")
-    return Signature(
-        system=texts["system"],
-        code=texts["code"],
-        message=texts["message"],
-        operation=texts["operation"] or None,
-        http_status=status,
-        exception=texts["exception"] or None,
-    )
-
-
-def _text(entry: Mapping[str, Any], name: str) -> str:
-    value = entry.get(name)
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    raise ValueError(f"{name} must be text, found {type(value).__name__}")

@@ -7,21 +7,25 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from bench import classification
+from bench.learn import learned
+from console.cli import app
 from trace_model.catalogue.failure_rules import CATEGORIES, FailureRule, Rules, load_rules
 from trace_model.errors import CatalogueError
 from trace_model.signatures import (
     Signature,
     Verdict,
     classify,
-    classify_lines,
     fingerprint,
     normalise_message,
     plain_sentence,
 )
+from trace_model.verdict_lines import classify_lines
+from trace_model.word_weights import WordWeights
 
 DEV = classification.SHARED_DATA / "errors_dev.jsonl"
 needs_dev = pytest.mark.skipif(not DEV.exists(), reason=f"labelled codes are not at {DEV}")
@@ -125,7 +129,7 @@ def test_the_shipped_packs_know_the_systems_they_name(rules: Rules) -> None:
     assert shipped["sure_class_right"] >= 0.95
 
 
-@pytest.mark.parametrize("part", classification.PARTS)
+@pytest.mark.parametrize("part", classification.parts())
 def test_published_codes_of_other_systems_are_told_apart(rules: Rules, part: str) -> None:
     entries = [entry for entry in classification.read_entries(classification.PUBLIC) if entry["part"] == part]
     blind = classification.score(classification.judge(entries, rules, blind=True))
@@ -136,16 +140,88 @@ def test_published_codes_of_other_systems_are_told_apart(rules: Rules, part: str
 
 
 def test_codes_never_seen_before_were_mostly_told_apart_and_sure_verdicts_were_right() -> None:
-    fresh = classification.first_scores()
-    assert fresh["class_right"] >= 0.85
-    assert fresh["category_right"] >= 0.8
+    fresh = classification.first_scores(
+        [
+            one
+            for one in classification.first_judgements()
+            if one["part"] in classification.LEARNED and one["mode"] == "shipped"
+        ]
+    )
+    assert fresh["class_right"] >= 0.88
+    assert fresh["category_right"] >= 0.86
     assert fresh["unknown"] <= 0.1
+    assert fresh["sure"] >= 0.5
     assert fresh["sure_class_right"] >= 0.95
     assert fresh["sure_both_right"] >= 0.95
 
 
+def test_a_body_is_judged_first_only_once(tmp_path: Path) -> None:
+    known = classification.read_entries(classification.PUBLIC)[0]
+    fresh = tmp_path / "fresh.jsonl"
+    fresh.write_text(json.dumps({**known, "part": "new"}))
+    with pytest.raises(ValueError, match=rf"fresh.jsonl: system {known['system']} has been judged before"):
+        classification.judge_first(fresh)
+
+
 def test_the_shipped_calibration_is_the_one_that_was_measured(rules: Rules) -> None:
     assert list(rules.calibration.points) == classification.fit()
+
+
+@pytest.mark.parametrize(
+    ("message", "category"),
+    [
+        ("Buchungsperiode 003 2026 ist nicht geöffnet", "invoice_billing"),
+        ("Ungültige Anmeldeinformationen", "auth_config"),
+        ("Le délai est dépassé, TVA invalide", "tax"),
+        ("Cuenta con insuficiencia de fondos", "credit_payment"),
+        ("Transacción duplicada", "duplicate"),
+        ("Artikel nicht verfügbar", "pricing_product"),
+        ("Prezzo non trovato per il prodotto", "pricing_product"),
+    ],
+)
+def test_messages_in_other_languages_are_read(rules: Rules, message: str, category: str) -> None:
+    assert classify(Signature("any", "E-17", message), rules).category == category
+
+
+def test_a_word_that_no_rule_knows_is_read_by_what_it_stood_for_in_known_codes() -> None:
+    outcomes = tuple((facts.class_, category) for category, facts in CATEGORIES.items() if category != "unknown")
+    weights = WordWeights("test", outcomes, {"zollkodex": {outcomes.index(("business", "tax")): 9.0}})
+    rules = Rules((), learned=weights)
+    verdict = classify(Signature("any", "", "Zollkodex"), rules)
+    assert (verdict.class_, verdict.category, verdict.rule) == ("business", "tax", "words.learned")
+    assert verdict.facts == ("words 'zollkodex': as in known codes of tax (rule words.learned)",)
+    assert classify(Signature("any", "", "Etwas anderes"), rules).class_ == "unknown"
+
+
+def test_learned_words_are_learned_again_from_the_same_texts(rules: Rules) -> None:
+    texts = [
+        (Signature("a", "TAX_CODE_MISSING"), ("business", "tax")),
+        (Signature("b", "TOKEN_EXPIRED"), ("technical", "auth_config")),
+    ]
+    once = learned(texts, rules, "test")
+    assert once == learned(texts, rules, "test")
+    shares, words = once.shares(["tax", "code", "wrong"])
+    assert shares["business", "tax"] > 0.5
+    assert words[0] in {"tax", "code", "tax code"}
+
+
+def test_learned_words_survive_being_written(tmp_path: Path, rules: Rules) -> None:
+    path = tmp_path / "learned.json"
+    assert rules.learned is not None
+    path.write_text(rules.learned.written())
+    assert WordWeights.read(path) == rules.learned
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "{nonsense", '{"provenance": "", "outcomes": [1], "weights": {}}'])
+def test_a_damaged_file_of_learned_words_is_a_fault_of_the_packs(tmp_path: Path, text: str) -> None:
+    (tmp_path / "learned.json").write_text(text)
+    with pytest.raises(CatalogueError, match=r"learned\.json: not a file of word weights"):
+        load_rules([tmp_path])
+
+
+def test_the_shipped_learned_words_know_every_category(rules: Rules) -> None:
+    assert rules.learned is not None
+    assert {category for _, category in rules.learned.outcomes} == set(CATEGORIES) - {"unknown"}
 
 
 def test_a_products_name_is_not_read_as_what_went_wrong(rules: Rules) -> None:
@@ -167,20 +243,21 @@ def test_a_huge_message_is_read_in_a_moment(rules: Rules, long: str) -> None:
     assert time.perf_counter() - started < 20
 
 
-def test_a_signature_takes_less_than_a_millisecond(rules: Rules) -> None:
+def test_a_signature_takes_about_a_millisecond_at_most(rules: Rules) -> None:
     entries = classification.read_entries(classification.PUBLIC)
-    signatures = [Signature(e["system"], e["code"], e["message"], None, e.get("http_status")) for e in entries]
+    signatures = [Signature(e["system"], e["code"], e["message"] or "", None, e.get("http_status")) for e in entries]
     quickest = min(_seconds(signatures, rules) for _ in range(3))
-    assert quickest / len(signatures) < 0.001
+    assert quickest / len(signatures) < 0.0015  # 0.7 ms where nothing else runs
 
 
 def _seconds(signatures: list[Signature], rules: Rules) -> float:
-    started = time.perf_counter()
+    started = time.process_time()
     for signature in signatures:
         classify(signature, rules)
-    return time.perf_counter() - started
+    return time.process_time() - started
 
 
+@settings(deadline=None)  # the first signature waits for the patterns to be compiled
 @given(code=st.text(max_size=60), message=st.text(max_size=300), status=st.none() | st.integers(0, 999))
 def test_any_text_gets_one_verdict_and_always_the_same(code: str, message: str, status: int | None) -> None:
     rules = _RULES
@@ -254,7 +331,7 @@ def test_every_category_can_be_said_in_a_plain_sentence() -> None:
 
 def test_a_line_keeps_its_keys_and_gains_the_verdict(rules: Rules) -> None:
     line = json.dumps({"system": "psp", "code": "card_declined", "message": "", "order": "SO-1", "http_status": "402"})
-    (out,) = classify_lines([line], rules)
+    (out,) = classify_lines([line], rules, pytest.fail)
     told = json.loads(out)
     assert told["order"] == "SO-1"
     assert told["http_status"] == "402"
@@ -271,19 +348,43 @@ def test_a_line_keeps_its_keys_and_gains_the_verdict(rules: Rules) -> None:
         ('{"code": {"a": 1}}', "line 2: code must be text, found dict"),
         ('{"code": "x", "http_status": "often"}', "line 2: http_status must be a whole number"),
         ("[" * 100_000, "line 2: not"),
+        ('{"code": "' + "x" * 1_000_000 + '"}', "line 2: 1000012 characters, at most 1000000 are read"),
+        ('{"code": "x", "http_status": ' + "9" * 5000 + "}", "line 2: "),
     ],
 )
 def test_a_bad_line_is_reported_by_number_and_the_rest_goes_on(rules: Rules, bad: str, said: str) -> None:
     good = '{"system": "erp", "code": "DUPLICATE_VALUE"}'
-    first, second, third = classify_lines([good, bad, good], rules)
-    assert json.loads(second)["error"].startswith(said)
+    faults: list[str] = []
+    first, third = classify_lines([good, bad, good], rules, faults.append)
+    (fault,) = faults
+    assert fault.startswith(said)
     assert json.loads(first) == json.loads(third)
 
 
 def test_blank_lines_are_passed_over_and_counted(rules: Rules) -> None:
-    out = list(classify_lines(["\n", "nonsense"], rules))
-    assert len(out) == 1
-    assert "line 2:" in json.loads(out[0])["error"]
+    faults: list[str] = []
+    assert list(classify_lines(["\n", "nonsense"], rules, faults.append)) == []
+    assert [fault[:7] for fault in faults] == ["line 2:"]
+
+
+def test_the_command_reports_bad_lines_apart_from_verdicts_and_says_so_by_its_exit_code(tmp_path: Path) -> None:
+    failures = tmp_path / "failures.jsonl"
+    failures.write_bytes(
+        b'{"system": "erp", "code": "DUPLICATE_VALUE"}\n'
+        b"{nonsense\n"
+        b'{"system": "erp", "code": "X", "message": "half \\ud83d of a pair, and \xff no UTF-8: tax code invalid"}\n'
+    )
+    told = CliRunner().invoke(app, ["classify", str(failures)])
+    verdicts = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [verdict["category"] for verdict in verdicts] == ["duplicate", "tax"]
+    assert told.stderr.startswith(f"{failures}, line 2: not JSON")
+    assert told.exit_code == 1
+
+
+def test_the_command_reads_standard_input(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["classify", "-"], input='{"system": "erp", "code": "CREDIT_LIMIT_EXCEEDED"}\n')
+    assert json.loads(told.stdout)["category"] == "credit_payment"
+    assert (told.stderr, told.exit_code) == ("", 0)
 
 
 PACK = """\

@@ -20,7 +20,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
+from trace_model.catalogue.calibration import Calibration
 from trace_model.errors import CatalogueError
+from trace_model.word_weights import WordWeights
 
 FailureClass = Literal["business", "technical", "dependency", "unknown"]
 Category = Literal[
@@ -44,6 +46,7 @@ Layer = Literal["own", "system", "protocol", "words", "fallback"]
 
 SHIPPED_PACKS = Path(__file__).parent / "packs"
 CALIBRATION_FILE = "calibration.yaml"
+LEARNED_FILE = "learned.json"
 SYSTEMS_REMEMBERED = 1000
 
 
@@ -175,36 +178,6 @@ class RulePack(_Strict):
         return pack
 
 
-class Calibration(_Strict):
-    """Measured confidence against raw vote share: points in rising order, straight lines between them."""
-
-    provenance: str
-    points: tuple[tuple[float, float], ...] = ((0.0, 0.0), (1.0, 1.0))
-
-    @model_validator(mode="after")
-    def _rising(self) -> Calibration:
-        if list(self.points) != sorted(self.points) or any(
-            later[1] < earlier[1] for earlier, later in zip(self.points, self.points[1:], strict=False)
-        ):
-            raise ValueError("`points` must rise in both numbers")
-        return self
-
-    def confidence(self, share: float) -> float:
-        """The measured chance that a verdict with this vote share is right; between 0 and 1.
-
-        >>> Calibration(provenance="doctest", points=((0.0, 0.0), (0.5, 0.8), (1.0, 1.0))).confidence(0.25)
-        0.4
-        """
-        left = self.points[0]
-        for right in self.points:
-            if share <= right[0]:
-                span = right[0] - left[0]
-                part = (share - left[0]) / span if span else 1.0
-                return left[1] + part * (right[1] - left[1])
-            left = right
-        return self.points[-1][1]
-
-
 @dataclass(frozen=True)
 class CompiledRule:
     """A rule with its patterns compiled, so that classifying reads no text of rules."""
@@ -288,6 +261,7 @@ class Rules:
     abbreviations: Mapping[str, str] = field(default_factory=dict)
     names: Strings = ()
     calibration: Calibration = field(default_factory=lambda: Calibration(provenance="none: raw vote share"))
+    learned: WordWeights | None = None
 
     @cached_property
     def compiled(self) -> tuple[CompiledRule, ...]:
@@ -327,7 +301,8 @@ class Rules:
 def load_rules(paths: Sequence[Path] | None = None, own_rules: Sequence[FailureRule] = ()) -> Rules:
     """`own_rules` (the catalogue's) and then the packs at `paths`; None means the packs that are shipped.
 
-    A directory stands for every `*.yaml` in it, by name; `calibration.yaml` beside them gives measured confidences.
+    A directory stands for every `*.yaml` in it, by name; `calibration.yaml` beside them gives measured confidences, and
+    `learned.json` what words have stood for.
     Raises CatalogueError with every fault as `file, line N: what`: permanent, mend the file.
     """
     problems: list[str] = []
@@ -335,9 +310,13 @@ def load_rules(paths: Sequence[Path] | None = None, own_rules: Sequence[FailureR
     abbreviations: dict[str, str] = {}
     names: list[str] = []
     calibration = Calibration(provenance="none: raw vote share")
+    learned: WordWeights | None = None
     for path in _pack_files(paths if paths is not None else [SHIPPED_PACKS]):
         if path.name == CALIBRATION_FILE:
             calibration = _read(path, Calibration, problems) or calibration
+            continue
+        if path.name == LEARNED_FILE:
+            learned = _read_learned(path, problems)
             continue
         pack = _read(path, RulePack, problems)
         if pack is not None:
@@ -347,12 +326,12 @@ def load_rules(paths: Sequence[Path] | None = None, own_rules: Sequence[FailureR
     problems.extend(_twice_named(rules))
     if problems:
         raise CatalogueError(problems)
-    return Rules(tuple(rules), abbreviations, tuple(names), calibration)
+    return Rules(tuple(rules), abbreviations, tuple(names), calibration, learned)
 
 
 def _pack_files(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
-        yield from sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+        yield from sorted([*path.glob("*.yaml"), *path.glob(LEARNED_FILE)]) if path.is_dir() else [path]
 
 
 def _twice_named(rules: Sequence[FailureRule]) -> Iterator[str]:
@@ -378,6 +357,20 @@ def _read(path: Path, model: type[Model], problems: list[str]) -> Model | None:
         for error in invalid.errors():
             where = ".".join(str(part) for part in error["loc"])
             problems.append(f"{path.name}, line {_line(tree, error['loc'])}: {where or 'file'}: {error['msg']}")
+    return None
+
+
+def _read_learned(path: Path, problems: list[str]) -> WordWeights | None:
+    try:
+        learned = WordWeights.read(path)
+        strange = {category for _, category in learned.outcomes} - set(CATEGORIES)
+        if not strange:
+            return learned
+        problems.append(f"{path.name}: {', '.join(sorted(strange))} are no categories; learn it anew")
+    except OSError as fault:
+        problems.append(f"{path.name}: cannot be read ({fault.strerror}); check the path")
+    except ValueError as fault:
+        problems.append(f"{path.name}: {fault}")
     return None
 
 
