@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from console.components import downloads, filter_bar, path_chart, wording
-from console.components.blocks import Tile, amount, bar, empty, head, tiles
+from console.components.blocks import Tile, amount, empty, head, tiles
 from console.components.live import live
 from console.components.markup import join, tag
 from console.components.panel import go_to, panel
@@ -91,12 +91,12 @@ def lists(view: View) -> None:
     with left:
         steps = view.rows("process_map", **segment())
         columns = [
-            Column("From", lambda s: labels[s["from_milestone"]], "line"),
-            Column("To", lambda s: labels.get(s["to_milestone"]) or tag("span", "stand here", class_="quiet"), "line"),
+            Column("From", lambda s: labels[s["from_milestone"]]),
+            Column("To", lambda s: labels.get(s["to_milestone"]) or tag("span", "stand here", class_="quiet")),
             Column("Kind", lambda s: KINDS[s["kind"]], "fit", wide=True),
             Column("Orders", lambda s: wording.count(s["order_count"]), "number"),
             Column("Half within", lambda s: wording.span_of(s["median_s"]), "number"),
-            Column("With exception", lambda s: bar(s["failed_count"] / s["order_count"], tone="gray"), "number"),
+            Column("Failed", lambda s: wording.share(s["failed_count"] / s["order_count"]), "number"),
         ]
         body = table(
             columns,

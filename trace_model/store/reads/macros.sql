@@ -382,35 +382,40 @@ where m.reached_at <= as_of and t.started_at <= as_of and t.started_at > as_of -
   and (in_legal_entity is null or t.legal_entity = in_legal_entity)
 window path as (partition by t.lead_key order by m.reached_at, c.position);
 
--- expected_of: whether a segment's conditions hold for a timeline (none named matches all).
+-- in_segment: whether a segment's conditions hold for a timeline (none named matches all).
 create or replace macro in_segment(named, value) as len(named) = 0 or list_contains(named, value);
 
 -- order_deviations: one row per timeline and way in which its path is not the declared one.
 -- kind out_of_order: `milestone` was reached before `other`, which is declared before it. kind skipped: `milestone`, which the timeline's
 -- segment expects, was not reached though `other`, a later one, was.
 create or replace macro order_deviations(as_of, days, in_region, in_product_line, in_legal_entity) as table
-with paths as (
-    from order_paths(as_of, days, in_region, in_product_line, in_legal_entity) where is_declared
+with reached as (
+    select t.lead_key, t.region, t.product_line, t.legal_entity, t.tier, t.workflow, m.milestone, m.reached_at, c.position
+    from timelines t
+    join timeline_milestones m using (lead_key)
+    join cat_milestones c on c.milestone = m.milestone and c.expected = 'always'
+    where m.reached_at <= as_of and t.started_at <= as_of and t.started_at > as_of - to_days(days)
+      and (in_region is null or t.region = in_region)
+      and (in_product_line is null or t.product_line = in_product_line)
+      and (in_legal_entity is null or t.legal_entity = in_legal_entity)
+),
+walked as (
+    -- positions in the order of time, at one instant as declared
+    select lead_key, any_value(region) as region, any_value(product_line) as product_line, any_value(legal_entity) as legal_entity,
+        any_value(tier) as tier, any_value(workflow) as workflow, max(position) as furthest, arg_max(milestone, position) as furthest_milestone,
+        list(position order by reached_at, position) as positions
+    from reached
+    group by lead_key
 ),
 turned as (
-    select distinct a.lead_key
-    from (select lead_key, position < max(position) over (partition by lead_key order by reached_at rows between unbounded preceding and 1 preceding) as is_late from paths) a
-    where a.is_late
-),
-furthest as (
-    select lead_key, any_value(region) as region, any_value(product_line) as product_line, any_value(legal_entity) as legal_entity,
-        any_value(tier) as tier, any_value(workflow) as workflow, max(position) as position, arg_max(milestone, position) as milestone
-    from paths
-    group by lead_key
+    from reached semi join (from walked where positions <> list_sort(positions)) using (lead_key)
 )
 select 'out_of_order' as kind, early.lead_key, early.milestone, late.milestone as other
-from (from paths semi join turned using (lead_key)) early
-join (from paths semi join turned using (lead_key)) late
-    on late.lead_key = early.lead_key and late.position < early.position and late.reached_at > early.reached_at
+from turned early
+join turned late on late.lead_key = early.lead_key and late.position < early.position and late.reached_at > early.reached_at
 union all
-select 'skipped', f.lead_key, c.milestone, f.milestone
-from furthest f
-join cat_milestones c on c.expected = 'always' and c.position < f.position
-    and in_segment(c.regions, f.region) and in_segment(c.product_lines, f.product_line)
-    and in_segment(c.legal_entities, f.legal_entity) and in_segment(c.tiers, f.tier) and in_segment(c.workflows, f.workflow)
-anti join paths p on p.lead_key = f.lead_key and p.milestone = c.milestone;
+select 'skipped', w.lead_key, c.milestone, w.furthest_milestone
+from walked w
+join cat_milestones c on c.expected = 'always' and c.position < w.furthest and not list_contains(w.positions, c.position)
+    and in_segment(c.regions, w.region) and in_segment(c.product_lines, w.product_line)
+    and in_segment(c.legal_entities, w.legal_entity) and in_segment(c.tiers, w.tier) and in_segment(c.workflows, w.workflow);
