@@ -18,12 +18,6 @@ create table if not exists silence_limits (
     fitted_as_of timestamptz, milestone varchar, segment varchar, limit_s double, like_count bigint
 );
 
--- segment_path: where an order stands among like orders, widest name first. segment_name: the name of its first `depth` parts.
--- A text, for `asof join` finds nothing where a list is among its equalities (DuckDB 2.0.0).
-create or replace macro segment_path(tier, product_line, region) as
-    [coalesce(tier, 'no tier'), coalesce(product_line, 'no product line'), coalesce(region, 'no region')];
-create or replace macro segment_name(path, depth) as array_to_string(path[:depth], ' / ');
-
 -- clock_ages: one row per clock that had started at `as_of`, with the working time it had run by then, or until it stopped.
 -- age_s is reckoned back from due_at, where the cut-off and everything else that moves a deadline is already in. Clocks that are paused
 -- have no due instant, and no age; those that stopped in a pause are left out too.

@@ -1,6 +1,12 @@
 -- What depends on now, decided once for every question: clock states, timeline states, open failures, all as of an instant.
 -- Created at each opening of the store.
 
+-- segment_path: where an order stands among like orders, widest name first. segment_name: the name of its first `depth` parts.
+-- A text, for `asof join` finds nothing where a list is among its equalities (DuckDB 2.0.0).
+create or replace macro segment_path(tier, product_line, region) as
+    [coalesce(tier, 'no tier'), coalesce(product_line, 'no product line'), coalesce(region, 'no region')];
+create or replace macro segment_name(path, depth) as array_to_string(path[:depth], ' / ');
+
 -- clocks_at: one row per clock that has started, as what was known of its pauses at `as_of` has it.
 create or replace macro clocks_at(as_of) as table
 from clocks where holds_from <= as_of and (holds_until is null or holds_until > as_of);
