@@ -31,7 +31,9 @@ def summary(view: View, t: Row, following: Row | None, teams: dict[str, str]) ->
         team = t["exception_team"] or following["owner_team"]
         acts = two_lines(
             f"{teams.get(team, team)}: {following['label']}",
-            view.due(following["due_at"]) if following["due_at"] else "no promise runs for it",
+            view.due(following["due_at"])
+            if following["due_at"]
+            else following["paused_by"] or "no promise runs for it",
         )
     else:
         acts = join([tag("span", "Nobody: nothing is left to do.", class_="quiet")])
@@ -132,7 +134,7 @@ def milestone_list(view: View, t: Row, milestones: Sequence[Row]) -> Html:
 
 def _against_plan(view: View, m: Row) -> Child:
     if m["planned_at"] is None:
-        return tag("span", "no promise", class_="quiet")
+        return badge(CLOCK["paused"]) if m["is_paused"] else tag("span", "no promise", class_="quiet")
     if m["reached_at"] is None:
         return view.due(m["planned_at"])
     seconds = (m["reached_at"] - m["planned_at"]).total_seconds()

@@ -142,11 +142,22 @@ def test_a_late_report_that_it_was_on_time_is_told_as_a_withdrawn_breach() -> No
     s, late = Story(), Story()
     s.does("crm.submit_order", 0, order="SO-1", amount="1")
     rows = house(with_promises({"within_s": 4 * HOUR}))
+    rows.store.clock = lambda: instant(1)
     rows.hear(s.spans)
     assert clock(rows, "SO-1", instant(9 * HOUR))["state"] == "breached"
+    rows.store.clock = lambda: instant(10 * HOUR)
     late.does("erp.create_order", HOUR, order="SO-1")
     rows.hear([span.but(trace=99) for span in late.spans])
     found = clock(rows, "SO-1", instant(11 * HOUR))
     assert (found["state"], found["withdrawn_at"]) == ("met", instant(10 * HOUR)), (
         "the clock of the house says when it came"
     )
+
+
+def test_history_that_is_loaded_later_withdraws_nothing() -> None:
+    s, rows = Story(), house(with_promises({"within_s": 4 * HOUR}))
+    s.does("crm.submit_order", 0, order="SO-1", amount="1")
+    s.does("erp.create_order", HOUR, order="SO-1")
+    rows.hear(s.spans)
+    found = clock(rows, "SO-1", instant(11 * HOUR))
+    assert (found["state"], found["withdrawn_at"]) == ("met", None), "no breach was ever shown"

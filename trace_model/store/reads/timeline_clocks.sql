@@ -2,7 +2,8 @@
 -- $lead_key ubigint; $as_of timestamptz
 -- columns: promise, label, start, stop, started_at, at_risk_at, due_at (null while paused), stopped_at, state, owner_team, paused_by (the pause's label),
 --   target_s (working seconds promised), calendar; variant that counts, why (what it names; null: it is made to all), outranked (variants
---   that hold too and name less), withdrawn_at: when we learned, after the due instant, that it was on time
+--   that hold too and name less), withdrawn_at: when we learned that it was on time, after we
+--   had seen it run past its due instant (null for history that was loaded later: no breach was ever shown)
 with clocks_then as (
     select * from clock_states($as_of) where lead_key = $lead_key
 ),
@@ -31,9 +32,10 @@ select c.promise, c.label, c.start, c.stop, c.started_at, c.at_risk_at, c.due_at
         where h.promise = c.promise and h.rank > v.rank
             and (o.valid_from_at is null or c.started_at >= o.valid_from_at) and (o.valid_until_at is null or c.started_at < o.valid_until_at)
     ), []) as outranked,
-    case when c.state = 'met' and r.received_at > c.due_at and r.received_at <= $as_of then r.received_at end as withdrawn_at
+    case when c.state = 'met' and b.received_at <= c.due_at and r.received_at > c.due_at and r.received_at <= $as_of then r.received_at end as withdrawn_at
 from clocks_then c
 join cat_promise_variants v on v.promise = c.promise and v.variant = c.variant
 left join cat_pauses p on p.pause = c.paused_by
 left join reported r on r.milestone = c.stop and r.reached_at = c.stopped_at_then
+left join reported b on b.milestone = c.start and b.reached_at = c.started_at
 order by c.position
