@@ -1,4 +1,4 @@
-"""Faults that no system reports: the facts contradict each other, or nothing happens (docs/checks.md).
+"""Faults that no system reports: the facts contradict each other (docs/checks.md).
 
 What is compared is SQL of the projection; what may be compared is declared here. Each check is an operation `check.*` of
 its own in the exception queue.
@@ -79,7 +79,3 @@ def checks_of(c: Catalogue) -> Iterator[Check]:
         "orders of one quote have the same amount and quantity, and together more than the quote",
     )  # fmt: skip
     yield Check("check.booked_twice", "booked twice", "duplicate", "one object has two numbers in one system")
-    yield Check(
-        "check.stuck", "the flow stands still", "internal_error",
-        "no milestone for longer than stuck_after_s, while no promise runs and nothing has failed", "technical",
-    )  # fmt: skip

@@ -296,9 +296,12 @@ class Projector:
 
     def _derive_checks(self) -> None:
         """What contradicts itself, or stands still, among the touched timelines is a failure too."""
-        for scratch in ("40_check_failures", "42_duplicate_leads"):
-            self._scratch(scratch)
+        self._scratch("39_doubtful_leads")
+        self._scratch("40_check_failures", empty=not self._number("select count(*) from doubtful_leads"))
+        self._scratch("42_duplicate_leads", empty=not self._number("select count(*) from touched_parents"))
         self._c.execute("insert into check_failures by name from duplicate_leads")
+        if not self._number("select count(*) from check_failures"):
+            return
         self._c.execute(f"insert into signatures by name {self._files['40a_check_signatures']}")
         self._c.execute("insert into failures by name from check_failures")
 

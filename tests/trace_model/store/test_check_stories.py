@@ -107,7 +107,7 @@ def test_a_subscription_that_bills_for_years_repeats_nothing() -> None:
     for month in range(1, 40):
         bills(s, month * 30 * DAY, f"INV-{month:02}", "120.00")
         pays(s, month * 30 * DAY + DAY, f"PAY-{month:02}", f"INV-{month:02}", "120.00")
-    assert [c for c in told(s.spans).checks() if c[0] != "check.stuck"] == []
+    assert told(s.spans).checks() == []
 
 
 def test_a_subscription_billed_twice_within_a_day_repeats_an_invoice_and_paid_beyond_its_bills_is_over() -> None:
@@ -172,7 +172,7 @@ def test_without_a_quoted_amount_only_what_comes_within_a_day_is_a_duplicate() -
     takes(s, 10, "SO-1")
     takes(s, 20, "SO-2")
     takes(s, 3 * DAY, "SO-3")
-    assert [c[:2] for c in both_ways(s).checks() if c[0] != "check.stuck"] == [("check.duplicate_order", "order:SO-2")]
+    assert [c[:2] for c in both_ways(s).checks()] == [("check.duplicate_order", "order:SO-2")]
 
 
 def test_one_order_under_two_numbers_of_one_erp_was_booked_twice() -> None:
@@ -193,37 +193,6 @@ def test_two_erps_an_amended_version_and_a_longer_form_of_a_number_are_no_second
     s.does(None, 40, service="crm", order="SO-1", more={"salesforce.order.id": "801A00000000001"})
     s.does(None, 50, service="crm", order="SO-1", more={"salesforce.order.id": "801A00000000001AAB"})
     assert both_ways(s).checks() == []
-
-
-STUCK_AFTER = 259_200
-
-
-def silent(**more: str) -> Story:
-    s = Story()
-    s.does(None, 0, order="SO-1", milestone="order_cancelled" if "cancelled" in more else None, amount="100.00")
-    return s
-
-
-def test_silence_where_nothing_is_awaited_is_a_flow_that_is_stuck_until_it_goes_on() -> None:
-    s = silent()
-    rows = both_ways(s)
-    assert rows.checks() == [("check.stuck", "order:SO-1", instant(STUCK_AFTER), None)]
-    assert rows.store.rows("exceptions", **EVERY, as_of=instant(STUCK_AFTER - 1)) == []
-    [shown] = rows.store.rows("exceptions", **EVERY, as_of=instant(STUCK_AFTER))
-    assert (shown["class"], shown["system"]) == ("technical", "crm")
-    s.does("crm.submit_order", STUCK_AFTER + 60, order="SO-1", amount="100.00")
-    assert both_ways(s).checks() == []
-
-
-def test_silence_that_a_promise_breaks_or_a_failure_explains_is_not_stuck_again() -> None:
-    s = ordered()  # order acceptance is promised, and is breached
-    assert both_ways(s).checks() == []
-    t = silent()
-    t.does("tax.determine", 10, order="SO-1", error="no registration")
-    assert both_ways(t).checks() == []
-    t.does("tax.determine", STUCK_AFTER + 50, order="SO-1")
-    assert both_ways(t).checks() == [("check.stuck", "order:SO-1", instant(STUCK_AFTER + 51), None)]
-    assert both_ways(silent(cancelled="yes")).checks() == []
 
 
 EVERY = dict.fromkeys(("state", "class", "category", "owner_team", "group_id", "system")) | {"offset": 0, "limit": 50}

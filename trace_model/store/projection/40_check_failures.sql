@@ -1,21 +1,27 @@
--- check_failures (scratch): one row per episode of a fault that no system reported: the facts of a timeline contradict each other, or nothing
--- happens. Each becomes a row of failures, on the lead object, replaced by lead_key. message says what was found.
+-- check_failures (scratch): one row per episode of a fault that no system reported: the facts of a timeline contradict each other. Each becomes
+-- a row of failures, on the lead object, replaced by lead_key. message says what was found.
 -- operation: check.over_<milestone> (more than there is to cover), check.duplicate_<object type> (and it repeats another of the same amount),
---   check.mismatch_<hop> (a payload does not say what the one of the hop before it said), check.booked_twice (one object under two numbers of one system), check.stuck (silence where nothing is awaited and nothing failed).
+--   check.mismatch_<hop> (a payload does not say what the one of the hop before it said), check.booked_twice (one object under two numbers of one system).
 -- Amounts that had to be converted, and orders that recur (a subscription), are not over for being more than the order.
-with recurring as (
+with steps as (
+    from coverage_steps semi join doubtful_leads using (lead_key)
+),
+leads as (
+    from timelines_fresh semi join doubtful_leads using (lead_key)
+),
+recurring as (
     select distinct m.lead_key
-    from timeline_members_fresh m cross join cat_settings k
+    from timeline_members_fresh m semi join doubtful_leads d on d.lead_key = m.lead_key cross join cat_settings k
     where list_contains(k.recurring, m.object_type)
 ),
 billed as (
     select s.lead_key, sum(s.sign * s.amount) as amount
-    from coverage_steps s cross join cat_settings k
+    from steps s cross join cat_settings k
     where s.milestone = k.billed_by
     group by s.lead_key
 ),
 converted as (
-    select distinct lead_key, milestone from coverage_steps where is_converted
+    select distinct lead_key, milestone from steps where is_converted
 ),
 measured as (
     -- a lead that recurs is paid too much when it is paid more than it was ever billed, but is never billed too much
@@ -25,7 +31,7 @@ measured as (
             when s.milestone <> k.billed_by and c.covers = 'amount' and b.amount > 0 then (s.amount_until / b.amount)::double
             else 0
         end as part
-    from coverage_steps s
+    from steps s
     cross join cat_settings k
     join cat_milestones c on c.milestone = s.milestone
     left join recurring r on r.lead_key = s.lead_key
@@ -34,11 +40,11 @@ measured as (
 ),
 turns as (
     select m.*, m.part > 1 + k.over_tolerance as is_over,
-        coalesce(lag(m.part) over steps, 0) > 1 + k.over_tolerance as was_over,
+        coalesce(lag(m.part) over by_time, 0) > 1 + k.over_tolerance as was_over,
         min(case when m.part <= 1 + k.over_tolerance then m.reached_at end)
             over (partition by lead_key, milestone order by reached_at rows between 1 following and unbounded following) as ends_at
     from measured m cross join cat_settings k
-    window steps as (partition by lead_key, milestone order by reached_at)
+    window by_time as (partition by lead_key, milestone order by reached_at)
 ),
 overs as (
     select lead_key, milestone, covers, object_type, label, system, reached_at as opened_at, ends_at as resolved_at from turns where is_over and not was_over
@@ -49,7 +55,7 @@ documents as (
         -- what repeats a lead object is told by duplicate_leads
         case when o.object_type not in (select object_type from cat_lead_types) then lag(o.object_id) over alike end as twin_id, lag(s.reached_at) over alike as twin_at,
         sum(s.quantity) over (partition by s.lead_key, s.milestone order by s.reached_at, s.object_key rows unbounded preceding) as quantity_until
-    from coverage_steps s
+    from steps s
     join near_rows o on o.object_key = s.object_key
     where s.sign = 1 and s.lead_key in (select lead_key from overs union all select lead_key from recurring)
     window alike as (partition by s.lead_key, s.milestone, coalesce(s.amount, s.quantity) order by s.reached_at, s.object_key)
@@ -64,7 +70,7 @@ over_facts as (
 billed_again as (
     -- what recurs is billed twice when the same amount comes again within a day, and both together are more than the whole order
     select d.lead_key, d.milestone, c.object_type, c.label, c.system, d.reached_at as opened_at,
-        (select min(u.reached_at) from coverage_steps u
+        (select min(u.reached_at) from steps u
          where u.lead_key = d.lead_key and u.milestone = d.milestone and u.sign = -1 and u.amount = d.amount and u.reached_at >= d.reached_at) as resolved_at,
         'amount' as covers, d.object_id, d.twin_id, d.amount * 2 as amount, null as quantity
     from documents d
@@ -79,7 +85,7 @@ numbers as (
     select a.canonical_key as lead_key, coalesce(nullif(a.scope, ''), a.alias_system) as system, coalesce(a.object_version, '1') as version, a.alias_key,
         min(a.alias_id) as alias_id, min(a.seen_at) as seen_at
     from alias_facts a
-    semi join timelines_fresh t on t.lead_key = a.canonical_key
+    semi join leads t on t.lead_key = a.canonical_key
     where a.alias_key in (select alias_key from resolutions where object_key is not null)
     group by a.canonical_key, coalesce(nullif(a.scope, ''), a.alias_system), coalesce(a.object_version, '1'), a.alias_key
 ),
@@ -109,72 +115,19 @@ mismatches as (
     join near_rows o on o.object_key = d.object_key
     where d.is_different and not coalesce(d.was_different, false)
 ),
-signs as (
-    select distinct lead_key, reached_at from coverage_steps where sign = 1
-    union
-    -- a quote that nobody takes up is no order that stands still
-    select lead_key, last_progress_at from timelines_fresh
-    where lead_type in (select object_type from cat_lead_types where preference = 0)
-),
-silences as (
-    select s.lead_key, s.reached_at as since_at, s.reached_at + to_seconds(k.stuck_after_s) as silent_at,
-        least(lead(s.reached_at) over (partition by s.lead_key order by s.reached_at), t.completed_at, t.cancelled_at) as ends_at
-    from signs s
-    join timelines_fresh t using (lead_key)
-    cross join cat_settings k
-    where s.reached_at < coalesce(least(t.completed_at, t.cancelled_at), 'infinity')
-),
-failing as (
-    select m.lead_key, f.opened_at, f.resolved_at
-    from failures f
-    join timeline_members_fresh m on m.object_key = f.object_key and m.direction <> 'up'
-    where f.trace_id is not null
-),
-unexplained as (
-    -- silence that a promise still allows or already breaks, or that a failure explains, is none
-    select s.lead_key, s.since_at, s.ends_at, greatest(s.silent_at, max(f.resolved_at)) as opened_at
-    from silences s
-    left join failing f on f.lead_key = s.lead_key and f.opened_at < coalesce(s.ends_at, 'infinity')
-    where s.silent_at < coalesce(s.ends_at, 'infinity')
-      and not exists (
-          from clocks_fresh c
-          where c.lead_key = s.lead_key and c.started_at <= s.silent_at and coalesce(c.stopped_at, 'infinity') > s.silent_at
-      )
-    group by s.lead_key, s.since_at, s.silent_at, s.ends_at
-    having count(*) filter (f.opened_at is not null and f.resolved_at is null) = 0
-),
-awaited as (
-    select u.lead_key, u.since_at,
-        arg_min(c.label, c.position) filter (m.reached_at is null or m.reached_at > u.since_at) as label,
-        arg_min(c.system, c.position) filter (m.reached_at is null or m.reached_at > u.since_at) as system
-    from unexplained u
-    join timelines_fresh t on t.lead_key = u.lead_key
-    join cat_milestones c on c.expected = 'always'
-        and (len(c.regions) = 0 or list_contains(c.regions, t.region))
-        and (len(c.product_lines) = 0 or list_contains(c.product_lines, t.product_line))
-        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, t.legal_entity))
-        and (len(c.tiers) = 0 or list_contains(c.tiers, t.tier))
-        and (len(c.workflows) = 0 or list_contains(c.workflows, t.workflow))
-    left join timeline_milestones_fresh m on m.lead_key = u.lead_key and m.milestone = c.milestone
-    group by u.lead_key, u.since_at
-),
 found as (
     select v.lead_key, case when v.twin_id is null then 'check.over_' || v.milestone else 'check.duplicate_' || v.object_type end as operation,
         v.milestone as about, v.system, v.opened_at, v.resolved_at,
         concat(coalesce(v.object_id || case when v.twin_id is null then ' is too much: ' else ' repeats ' || v.twin_id || ': ' end, ''), lower(v.label),
             ' for ', case when v.covers = 'amount' then format('{:,.2f}', v.amount::double) || ' of ' || format('{:,.2f}', t.amount::double) || coalesce(' ' || t.currency, '')
                 else format('{:,.0f}', v.quantity::double) || ' of ' || format('{:,.0f}', t.quantity::double) end) as message
-    from (from over_facts union all by name from billed_again) v join timelines_fresh t on t.lead_key = v.lead_key
+    from (from over_facts union all by name from billed_again) v join leads t on t.lead_key = v.lead_key
     union all
     from mismatches
     union all
     select b.lead_key, 'check.booked_twice', b.system, b.system, b.opened_at, t.cancelled_at,
         concat(t.lead_id, ' stands in ', b.system, ' as ', b.twin_id, ' and as ', b.alias_id)
-    from booked_twice b join timelines_fresh t using (lead_key)
-    union all
-    select u.lead_key, 'check.stuck', 'silence', a.system, u.opened_at, u.ends_at,
-        concat('nothing happened, nothing failed, and ', lower(a.label), ' did not come')
-    from unexplained u join awaited a on a.lead_key = u.lead_key and a.since_at = u.since_at
+    from booked_twice b join leads t using (lead_key)
 )
 select
     left(md5(concat_ws(chr(31), f.operation, f.about, f.lead_key::varchar)), 16) as exception_id,
@@ -182,5 +135,5 @@ select
     f.operation, f.lead_key as object_key, t.lead_type as object_type, t.lead_id as object_id, f.system, f.opened_at, f.opened_at as last_failed_at,
     f.resolved_at, f.opened_at as first_failed_at, 1::bigint as attempt_count, 0::bigint as retry_count, f.message,
     check_signature(f.operation, f.system) as signature, check_sentence(f.message) as sentence
-from found f join timelines_fresh t using (lead_key)
+from found f join leads t using (lead_key)
 where f.resolved_at is null or f.opened_at <= f.resolved_at

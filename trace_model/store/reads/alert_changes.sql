@@ -37,8 +37,7 @@ failing as (
     select 'exception' as kind, 'exception:' || f.exception_id || ':' || f.episode as subject, f.lead_key, f.object_type, f.object_id, f.owner_team,
         f.class, f.category, f.system, null as promise, f.group_id, f.sentence as title, f.blocked_amount as amount, f.opened_at as since
     from open f
-    where f.operation <> 'check.stuck'  -- an alert kind of its own, above
-      and f.opened_at + to_microseconds((case when f.transient then $transient_grace_s else $grace_s end * 1000000)::bigint) <= $as_of
+    where f.opened_at + to_microseconds((case when f.transient then $transient_grace_s else $grace_s end * 1000000)::bigint) <= $as_of
       and (f.snoozed_until is null or f.snoozed_until <= $as_of)
       and not (f.class = 'dependency' and list_contains($down, f.system))
 ),

@@ -110,7 +110,6 @@ failing as (
         arg_max(f.class, f.last_failed_at) as exception_class, arg_max(f.owner_team, f.last_failed_at) as exception_team
     from open_failures(as_of) f
     join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
-    where f.operation <> 'check.stuck'
     group by m.lead_key
 ),
 silent as (
