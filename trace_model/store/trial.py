@@ -109,6 +109,7 @@ def _compared(
     c.execute("use trial")
     catalogue_tables.load(c, catalogue)
     Projector(c, catalogue, rules_of(catalogue)).rebuild(lambda step, share: told(step, 0.05 + 0.8 * share))
+    c.execute(sql("forecast.sql"))
     c.execute(sql("reads/macros.sql"))
     told("comparing", 0.88)
     _keep(c, "after", catalogue.alerts, as_of, days)
