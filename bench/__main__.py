@@ -24,6 +24,8 @@ TOPICS: dict[str, str] = {
     "projection": "Deriving: a batch against a history, and a rebuild",
     "stitching": "Links and membership against the estate's truth",
     "classification": "Failure classes and categories",
+    "outages": "Outages found in the estate, and whom they hit, against the truth",
+    "queue": "The exception queue at 200,000 exceptions",
     "forecast": "Forecasts of breaches against two plain rules",
     "clocks": "Every clock state of a million orders, as of now",
     "replay": "Planning and sending replays",

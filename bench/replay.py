@@ -215,7 +215,7 @@ def _engines(engine: SmallEngine) -> Engines:
 
 def _open(store: Store, wanted: range) -> list[str]:
     rows = store.rows(
-        "exceptions", state="open", category=None, owner_team=None, group_id=None, system=None, offset=0, limit=10**6,
+        "exceptions", state="open", category=None, owner_team=None, group_id=None, system=None, outage_id=None, offset=0, limit=10**6,
         as_of=utc_now(), **{"class": None},
     )  # fmt: skip
     return [row["exception_id"] for row in rows if int(row["object_id"].removeprefix("SO-")) in wanted]

@@ -94,6 +94,8 @@ def yes_no(given: str) -> bool:
 
 STATES = ("breached", "stuck", "at_risk", "on_track", "completed", "cancelled")
 CLASSES = ("business", "technical", "dependency", "unknown")
+GROUP_STATES = ("new", "ongoing", "escalating", "regressed", "snoozed")
+GROUP_SORTS = ("money", "time", "oldest", "latest")
 
 SEGMENTS: tuple[Filter, ...] = (
     Filter("region", "region", "Region", text),
@@ -115,6 +117,12 @@ EXCEPTION_GROUPS: tuple[Filter, ...] = (
     Filter("category", "category", "Category", text),
     Filter("system", "system", "System", text),
     Filter("owner_team", "owner_team", "Owner", text),
+    Filter("owner_person", "owner_person", "Person", text),
+    Filter("state", "group_state", "State", one_of(*GROUP_STATES)),
+    Filter("outage", "outage_id", "Outage", text),
+    Filter("tag", "tag", "Tag", text),
+    Filter("min_amount", "min_amount", "Minimum amount", amount),
+    Filter("sort", "sort", "Order", one_of(*GROUP_SORTS), "money"),
     Filter("snoozed", "include_snoozed", "Show snoozed", yes_no, False),
     Filter("page", "offset", "Page", page, 0),
 )
@@ -133,6 +141,14 @@ REPLAY_PLANS: tuple[Filter, ...] = (Filter("page", "offset", "Page", page, 0),)
 REPLAY_ITEMS: tuple[Filter, ...] = (
     Filter("plan", "plan_id", "Plan", text),
     Filter("outcome", "outcome", "Outcome", one_of(*OUTCOMES)),
+    Filter("page", "offset", "Page", page, 0),
+)
+JUDGED: tuple[Filter, ...] = (Filter("days", "days", "Days", lambda given: int(one_of("7", "30", "90")(given)), 30),)
+AUDIT: tuple[Filter, ...] = (
+    Filter("actor", "actor", "By", text),
+    Filter("deed", "deed", "Deed", text),
+    Filter("subject_type", "subject_type", "On", text),
+    Filter("subject_id", "subject_id", "Id", text),
     Filter("page", "offset", "Page", page, 0),
 )
 LATENCY: tuple[Filter, ...] = (

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict
 
+from console import owner_rules
 from console.access import Right
 from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.timelines import exception_as_dict
 from console.api.wire import instant, offset_of, page, plain
 from console.resources import current
+from console.saved_views import ROOM, SavedViews
 from trace_model.errors import UnknownThing
+from trace_model.store.actions import Action
 
 router = APIRouter(tags=["exceptions"])
 FailureClass = Literal["business", "technical", "dependency", "unknown"]
@@ -28,6 +33,7 @@ def exceptions(
     owner_team: str | None = None,
     group_id: str | None = None,
     system: str | None = None,
+    outage_id: str | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
@@ -35,7 +41,7 @@ def exceptions(
     offset = offset_of(cursor)
     rows = r.store.rows(
         "exceptions", as_of=at, state=None if state == "all" else state, category=category, owner_team=owner_team, group_id=group_id,
-        system=system, limit=limit, offset=offset, **{"class": class_},
+        system=system, outage_id=outage_id, limit=limit, offset=offset, **{"class": class_},
     )  # fmt: skip
     return page(
         "exceptions", [exception_as_dict(e) for e in rows], offset, limit, at, rows[0]["total_count"] if rows else 0
@@ -87,46 +93,154 @@ def exception_groups(
     category: str | None = None,
     owner_team: str | None = None,
     system: str | None = None,
+    owner_person: str | None = None,
+    state: Literal["new", "ongoing", "escalating", "regressed", "snoozed"] | None = None,
+    outage_id: str | None = None,
+    tag: str | None = None,
+    min_amount: Decimal | None = None,
     include_snoozed: bool = False,
+    sort: Literal["money", "time", "oldest", "latest"] = "money",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
-    """The exception queue: one row per group with an open exception, most money first, then oldest."""
+    """The exception queue: one row per group with an open exception; by default most money first, then least time, then oldest."""
     offset = offset_of(cursor)
     rows = r.store.rows(
-        "exception_groups", as_of=at, category=category, owner_team=owner_team, system=system, include_snoozed=include_snoozed,
-        limit=limit, offset=offset, **{"class": class_},
+        "exception_groups", as_of=at, category=category, owner_team=owner_team, system=system, owner_person=owner_person, group_state=state,
+        outage_id=outage_id, tag=tag, min_amount=min_amount, include_snoozed=include_snoozed, sort=sort, limit=limit, offset=offset,
+        **{"class": class_},
     )  # fmt: skip
     total = rows[0]["total_count"] if rows else 0
-    return page(
-        "groups", [{k: v for k, v in row.items() if k != "total_count"} for row in rows], offset, limit, at, total
-    )
+    return page("groups", [_without_total(row) for row in rows], offset, limit, at, total)
+
+
+@router.get("/outages")
+def outages(
+    r: Reading,
+    at: AsOf,
+    system: str | None = None,
+    days: Annotated[int, Query(ge=1, le=3660)] = 30,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """Outages found, ongoing ones first, then the latest: since when, until when, and what they hold up."""
+    offset = offset_of(cursor)
+    rows = r.store.rows("outages", as_of=at, system=system, outage_id=None, days=days, limit=limit, offset=offset)
+    total = rows[0]["total_count"] if rows else 0
+    return page("outages", [_without_total(row) for row in rows], offset, limit, at, total)
+
+
+@router.get("/outages/{outage_id}")
+def outage(r: Reading, at: AsOf, outage_id: str, limit: Limit = 50, cursor: Cursor = None) -> dict[str, Any]:
+    """One outage with a page of the exceptions that failed in it, open ones first, then most money."""
+    found = r.store.rows("outages", as_of=at, system=None, outage_id=outage_id, days=36_600, limit=1, offset=0)
+    if not found:
+        raise UnknownThing(f"no outage '{outage_id}' is known as of {instant(at)}")
+    offset = offset_of(cursor)
+    rows = r.store.rows("outage_members", as_of=at, outage_id=outage_id, limit=limit, offset=offset)
+    total = rows[0]["total_count"] if rows else 0
+    members = page("members", [_without_total(row) for row in rows], offset, limit, at, total)
+    return {**plain(_without_total(found[0])), **members}
+
+
+def _without_total(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "total_count"}
+
+
+Deed = Literal["acknowledge", "assign", "snooze", "wake", "resolve", "reclassify", "tag", "link", "note"]
 
 
 class GroupDeed(BaseModel):
-    """A deed's reason and particulars: `team` and `person` for assign, `until` for snooze, `class` and `category` for reclassify."""
+    """A deed's reason and particulars: `team`, `person` for assign; `until`, `count`, `amount`, `healthy` for snooze; `class`,
+    `category` for reclassify; `tags` for tag; `ticket` for link."""
 
     model_config = ConfigDict(extra="allow")
     reason: str = ""
 
 
+class BulkDeed(GroupDeed):
+    """The same deed on up to a thousand groups: on all of them, or on none."""
+
+    group_ids: list[str]
+
+
+@router.post("/exception-groups/{deed}")
+def act_on_all(who: Asker, deed: Deed, body: Annotated[BulkDeed, Body()]) -> dict[str, Any]:
+    """Does one deed on many groups; answers the audit entries."""
+    done = current().deeds.on_groups(who, deed, body.group_ids, body.reason, body.model_extra)
+    return {"actions": [_entry(action) for action in done]}
+
+
 @router.post("/exception-groups/{group_id}/{deed}")
-def act(
-    who: Asker,
-    group_id: str,
-    deed: Literal["acknowledge", "assign", "snooze", "resolve", "reclassify", "note"],
-    body: Annotated[GroupDeed, Body()],
-) -> dict[str, Any]:
-    """Does one deed on a group; answers the audit entry."""
-    action = current().deeds.on_group(who, deed, group_id, body.reason, body.model_extra)
+def act(who: Asker, group_id: str, deed: Deed, body: Annotated[GroupDeed, Body()]) -> dict[str, Any]:
+    """Does one deed on a group; answers the audit entry. Naming an unknown (reclassify with a category) answers a rule proposal too."""
+    return _entry(current().deeds.on_group(who, deed, group_id, body.reason, body.model_extra))
+
+
+def _entry(action: Action) -> dict[str, Any]:
     shape: dict[str, Any] = plain(
         {
             "action_no": action.action_no,
             "deed": action.deed,
-            "group_id": group_id,
+            "group_id": action.subject_id,
             "actor": action.actor,
             "acted_at": instant(action.acted_at),
             "hash": action.hash,
+            "proposal": json.loads(action.detail).get("proposal"),
         }
     )
     return shape
+
+
+@router.get("/classes")
+def classes(r: Reading, at: AsOf, days: Annotated[int, Query(ge=1, le=3660)] = 30) -> dict[str, Any]:
+    """How verdicts stood up to people's corrections, by class, system and rule; and the rules proposed from what people named."""
+    return {
+        "confusion": plain(r.store.rows("class_confusion", as_of=at, days=days)),
+        "systems": plain(r.store.rows("class_systems", as_of=at, days=days)),
+        "rules": plain(r.store.rows("class_rules", as_of=at, days=days)),
+        "proposals": plain(r.store.rows("rule_proposals", as_of=at)),
+        "as_of": instant(at),
+    }
+
+
+class OwnerTrial(BaseModel):
+    """Owner rules as under `owners` in the catalogue, as JSON."""
+
+    rules: list[dict[str, Any]]
+
+
+@router.post("/owner-rules/trial")
+def owner_trial(
+    r: Reading, at: AsOf, body: OwnerTrial, days: Annotated[int, Query(ge=1, le=366)] = 30
+) -> dict[str, Any]:
+    """Who would have got the failures of the last days under these rules; nothing is changed."""
+    rows = owner_rules.trial(r.store, owner_rules.checked(body.rules, r.store.catalogue), as_of=at, days=days)
+    return {"owners": plain(rows), "as_of": instant(at)}
+
+
+class View(BaseModel):
+    """A name for the queue's filters, as its address writes them: `class=business&sort=time`."""
+
+    name: str
+    query: str
+    shared: bool = False
+
+
+@router.get("/saved-views")
+def saved_views(r: Reading, who: Asker, at: AsOf) -> dict[str, Any]:
+    """The views of the queue that the asker saved, and shared ones, by name."""
+    return {"views": plain(r.store.rows("saved_views", as_of=at, room=ROOM, actor=who.name)), "as_of": instant(at)}
+
+
+@router.post("/saved-views")
+def save_view(who: Asker, body: View) -> dict[str, Any]:
+    """Keeps the view; one's own of the same name is replaced."""
+    done = SavedViews(current().store).save(who, body.name, body.query, shared=body.shared)
+    return {"view_id": done.subject_id}
+
+
+@router.delete("/saved-views/{view_id}")
+def drop_view(who: Asker, view_id: str) -> dict[str, Any]:
+    """Drops a view that the asker saved."""
+    return {"view_id": SavedViews(current().store).drop(who, view_id).subject_id}

@@ -120,8 +120,13 @@ def completeness_objects(
 
 @router.get("/dependencies")
 def dependencies(r: Reading, at: AsOf) -> dict[str, Any]:
-    """One row per system: state, calls and failures of the last hour, open exceptions and the money they hold up."""
-    return {"dependencies": plain(r.store.rows("dependencies", as_of=at)), "as_of": instant(at)}
+    """One row per system: state, calls of the last hour, open exceptions and the money they hold up; and the week's outages."""
+    outages = r.store.rows("outages", as_of=at, system=None, outage_id=None, days=7, limit=50, offset=0)
+    return {
+        "dependencies": plain(r.store.rows("dependencies", as_of=at)),
+        "outages": plain([{k: v for k, v in row.items() if k != "total_count"} for row in outages]),
+        "as_of": instant(at),
+    }
 
 
 @router.get("/ingest")
@@ -164,6 +169,14 @@ def alerts(
     return page("alerts", shown, offset, limit, at, rows[0]["total_count"] if rows else 0)
 
 
+@router.get("/audit/verification")
+def audit_verification(r: Reading, at: AsOf) -> dict[str, Any]:
+    """Whether every deed's hash covers the one before: `first_broken` is the number of the first that does not fit, or null."""
+    broken = r.store.first_broken_action()
+    count = r.store.rows("last_action")[0]["action_no"]
+    return {"is_whole": broken is None, "first_broken": broken, "action_count": count, "as_of": instant(at)}
+
+
 @router.get("/audit")
 def audit(
     r: Reading,
@@ -171,13 +184,21 @@ def audit(
     subject_type: str | None = None,
     subject_id: str | None = None,
     actor: str | None = None,
+    deed: str | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
     """What people did, latest first, hash-chained."""
     offset = offset_of(cursor)
     rows = r.store.rows(
-        "audit", as_of=at, subject_type=subject_type, subject_id=subject_id, actor=actor, limit=limit, offset=offset
+        "audit",
+        as_of=at,
+        subject_type=subject_type,
+        subject_id=subject_id,
+        actor=actor,
+        deed=deed,
+        limit=limit,
+        offset=offset,
     )
     shown = [{k: v for k, v in row.items() if k != "total_count"} for row in rows]
     return page("actions", shown, offset, limit, at, rows[0]["total_count"] if rows else 0)

@@ -264,6 +264,8 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
         "episode": e["episode"],
         "state": e["state"],
         "owner_team": e["owner_team"],
+        "owner_person": e["owner_person"],
+        "outage_id": e["outage_id"],
         "trace_id": e["trace_id"],
         "span_id": e["span_id"],
     }

@@ -1,4 +1,4 @@
-"""Dependencies: which systems answer, which fail, which are merely silent, and how much money each holds up."""
+"""Dependencies: which systems answer, fail or are merely silent, what that holds up, and which outages there were."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
+import streamlit as st
+
 from console.components import wording
-from console.components.blocks import Tile, amount, bar, empty, link, tiles, two_lines
+from console.components.blocks import Tile, amount, bar, empty, head, link, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
-from console.components.signs import SYSTEM, badge, known
+from console.components.signs import EXCEPTION, OUTAGE, SYSTEM, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
 
 Row = dict[str, Any]
 HOURS = 24
+DAYS, EVER, SHOWN, MEMBERS = 30, 36_600, 10, 200
+OUTAGE_KIND = {"downtime": "Down", "throttling": "Throttled"}
 CELL = timedelta(minutes=30)
 STATES = ("down", "degraded", "silent", "up")
 
@@ -124,6 +128,100 @@ def _told(view: View, begun: datetime, calls: int, failed: int) -> str:
     return f"from {at}: {failed} of {wording.plural(calls, 'call')} failed" if calls else f"from {at}: no calls"
 
 
+def outages(view: View) -> None:
+    rows = view.rows("outages", system=None, outage_id=None, days=DAYS, offset=0, limit=SHOWN)
+    opened = st.query_params.get("outage")
+    title = head("Outages", note=f"found in the last {DAYS} days")
+    if not rows:
+        panel(
+            join(
+                [
+                    title,
+                    empty(
+                        "No outage was found.",
+                        "One begins when calls about different things stay unanswered or are throttled, and ends with the first answer.",
+                    ),
+                ]
+            ),
+            key="outages",
+        )
+        return
+    columns = [
+        Column("System", lambda o: two_lines(o["label"] or o["system"], OUTAGE_KIND[o["kind"]]), "fit"),
+        Column("State", lambda o: badge(known(OUTAGE, o["state"])), "fit"),
+        Column("Since", lambda o: two_lines(view.at(o["started_at"]), _lasted(o)), "fit"),
+        Column("Failed runs", lambda o: two_lines(wording.count(o["failed_run_count"]), f"{o['failed_call_count']:,} calls"), "number"),
+        Column("Exceptions", lambda o: two_lines(wording.count(o["exception_count"]), f"{o['open_count']:,} open"), "number"),
+        Column("Orders", lambda o: wording.count(o["order_count"]), "number"),
+        Column("Customers", lambda o: wording.count(o["customer_count"]), "number", wide=True),
+        Column("Money met", lambda o: amount(o["blocked_amount"], view.reporting_currency, cents=False), "number"),
+        Column("Found", lambda o: _found(o), "fit", wide=True),
+    ]  # fmt: skip
+    shown = table(
+        columns,
+        rows,
+        href=lambda o: view.link("dependencies", outage=o["outage_id"]),
+        chosen=lambda o: o["outage_id"] == opened,
+        caption=f"Ongoing first, then the latest, {len(rows)} of {wording.count(rows[0]['total_count'])}. Choose one to see whom it hit.",
+    )
+    panel(join([title, shown]), key="outages")
+
+
+def members(view: View) -> None:
+    outage_id = st.query_params.get("outage")
+    found = view.rows("outages", system=None, outage_id=outage_id, days=EVER, offset=0, limit=1)
+    close = link("Close", view.link("dependencies"))
+    if not found:
+        panel(
+            empty("No such outage.", join([f"None was found with this id as of {view.now_words()}. ", close])),
+            key="members",
+        )
+        return
+    o = found[0]
+    rows = view.rows("outage_members", outage_id=outage_id, offset=0, limit=MEMBERS)
+    columns = [
+        Column("Order", lambda e: two_lines(e["lead_id"] or e["object_id"], e["customer_name"]), "fit"),
+        Column("What failed", lambda e: two_lines(e["operation_label"] or e["operation"], _thing(e))),
+        Column("Money held", lambda e: amount(e["blocked_amount"], view.reporting_currency, cents=False), "number"),
+        Column("First failed", lambda e: view.at(e["first_failed_at"]), "fit"),
+        Column("Runs", lambda e: wording.count(e["failed_run_count"]), "number"),
+        Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit"),
+    ]  # fmt: skip
+    shown = table(
+        columns,
+        rows,
+        href=lambda e: view.link("order", type=e["lead_type"], id=e["lead_id"]) if e["lead_id"] else None,
+        caption=f"Open first, then most money, {len(rows)} of {wording.count(rows[0]['total_count'] if rows else 0)}. "
+        "A refusal during the outage is none of its exceptions.",
+    )
+    more = join([link("In the exception queue", view.link("exceptions", outage=outage_id)), " · ", close])
+    label = o["label"] or o["system"]
+    title = head(
+        f"{label}: {OUTAGE_KIND[o['kind']].lower()} {_lasted(o)}", note=f"{o['order_count']:,} orders", more=more
+    )
+    panel(join([title, shown]), key="members")
+
+
+def _thing(e: Row) -> str:
+    return f"{e['object_type']} {e['object_id']}".replace("_", " ")
+
+
+def _lasted(o: Row) -> str:
+    how = "for" if o["ended_at"] else "so far"
+    span = wording.span_of(o["duration_s"])
+    return f"{how} {span}" if o["ended_at"] else f"{span} {how}"
+
+
+def _found(o: Row) -> Html:
+    after = (o["found_at"] - o["first_failed_at"]).total_seconds()
+    return two_lines(
+        "at once" if after < 1 else f"after {wording.span_of(after)}", f"{o['failed_runs_until_found']:,} failed runs"
+    )
+
+
 view = look()
 heading(view, "Dependencies")
+if "outage" in st.query_params:
+    live(members)
+live(outages)
 live(health)

@@ -8,22 +8,24 @@ from typing import Any
 import streamlit as st
 
 from console.access import Right
-from console.components import downloads, filter_bar, replaying, triage, wording
-from console.components.blocks import Tile, amount, empty, facts, head, link, tiles, two_lines
+from console.components import downloads, filter_bar, replaying, triage, views, wording
+from console.components.blocks import Tile, amount, empty, facts, head, link, notice, spark, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
-from console.components.signs import CLASS, EXCEPTION, badge, known
+from console.components.signs import CLASS, EXCEPTION, GROUP, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
-from console.filters import EXCEPTION_GROUPS, PAGE_ROWS
+from console.deeds import GROUPS_MOST
+from console.filters import EXCEPTION_GROUPS, GROUP_STATES, PAGE_ROWS, Asked
 
 MEMBERS = 100
+SORTS = {"money": "Most money, then least time,", "time": "Least time", "oldest": "Oldest", "latest": "Latest failure"}
 DOWNLOADED = downloads.columns(
     "class category sentence=what_happened system operation error_code open_count=open "
     "order_count=orders customer_count=customers blocked_amount=money_held "
-    "reporting_currency=currency oldest_failed_at last_failed_at owner_team assigned_person=person "
+    "reporting_currency=currency state due_at oldest_failed_at last_failed_at owner_team owner_person=person ticket "
     "confidence rule group_id"
 )
 
@@ -63,8 +65,32 @@ def classes(view: View) -> None:
     panel(tiles(shown), key="classes")
 
 
+def ongoing(view: View) -> None:
+    """What is one outage wearing many masks, said before the masks."""
+    lines = [
+        notice(
+            "red",
+            "plug",
+            join(
+                [
+                    tag("strong", f"{o['label'] or o['system']} {'is throttling' if o['kind'] == 'throttling' else 'does not answer'}"),
+                    f" since {wording.instant(o['started_at'], view.zone, view.as_of)}: {wording.plural(o['order_count'], 'order')}, "
+                    f"{view.money(o['blocked_amount'])}. ",
+                    link("Its exceptions", view.link("exceptions", outage=o["outage_id"])),
+                    " · ",
+                    link("The outage", view.link("dependencies", outage=o["outage_id"])),
+                ]
+            ),
+        )
+        for o in view.rows("outages", system=None, outage_id=None, days=2, offset=0, limit=5)
+        if o["state"] == "ongoing"
+    ]  # fmt: skip
+    panel(join(lines), key="ongoing")
+
+
 def queue(view: View) -> None:
     ask = filter_bar.asked(EXCEPTION_GROUPS)
+    bar = st.container(horizontal=True, gap="xsmall", vertical_alignment="center")
     groups = view.rows("exception_groups", **ask.parameters, limit=PAGE_ROWS)
     open_group = st.query_params.get("group")
     if not groups:
@@ -83,19 +109,24 @@ def queue(view: View) -> None:
             []
             if narrow
             else [
-                Column("System", lambda g: g["system"], "fit", wide=True),
+                Column("State", lambda g: badge(known(GROUP, g["state"])), "fit"),
+                Column("14 days", _trend, "fit", wide=True),
                 Column("Customers", lambda g: wording.count(g["customer_count"]), "number", wide=True),
             ]
         ),
         Column("Orders", lambda g: wording.count(g["order_count"]), "number"),
         Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
-        Column("Oldest", lambda g: wording.span_of(g["age_s"]), "fit"),
         *(
             []
             if narrow
             else [
+                Column(
+                    "Promise",
+                    lambda g: view.due(g["due_at"]) if g["due_at"] else tag("span", "none runs", class_="quiet"),
+                    "fit",
+                ),
+                Column("Oldest", lambda g: wording.span_of(g["age_s"]), "fit"),
                 Column("Owner", _owner, "fit"),
-                Column("Confidence", lambda g: wording.share(g["confidence"]), "number", wide=True),
             ]
         ),
     ]
@@ -104,9 +135,23 @@ def queue(view: View) -> None:
         groups,
         href=lambda g: view.link("exceptions", **ask.given, group=g["group_id"]),
         chosen=lambda g: g["group_id"] == open_group,
-        caption="Groups of exceptions with the same cause. Most money first, then oldest.",
+        tick=(lambda g: g["group_id"]) if view.who.may(Right.TRIAGE) and view.live else None,
+        caption=f"Groups of exceptions with the same cause. {SORTS[ask.parameters['sort']]} first. Keys: j and k move, x ticks, o opens.",
     )
-    panel(join([filter_bar.pager(view, "exceptions", ask, len(groups), total), shown]), key="queue")
+    ticked = panel(join([filter_bar.pager(view, "exceptions", ask, len(groups), total), shown]), key="queue", keys=True)
+    if ticked and view.live:
+        with bar:
+            _bulk(view, ask, [g for g in groups if g["group_id"] in ticked], total)
+
+
+def _bulk(view: View, ask: Asked, chosen: list[dict[str, Any]], total: int) -> None:
+    """The deeds on what is ticked, or on everything that matches."""
+    most = min(total, GROUPS_MOST)
+    everything = most > len(chosen) and st.toggle(f"all {most:,} that match", key="bulk_all")
+    if everything:
+        chosen = view.rows("exception_groups", **ask.parameters | {"offset": 0}, limit=GROUPS_MOST)
+    st.markdown(f"**{wording.plural(len(chosen), 'group')}** ticked")
+    triage.offer(chosen, key="bulk")
 
 
 def detail(view: View) -> None:
@@ -127,6 +172,7 @@ def detail(view: View) -> None:
         owner_team=None,
         group_id=g["group_id"],
         system=None,
+        outage_id=None,
         offset=0,
         limit=MEMBERS,
     )
@@ -166,12 +212,17 @@ def detail(view: View) -> None:
             else:
                 replaying.offer_group(g["group_id"], g["open_count"], g["class"], key="replay_group")
         if view.who.may(Right.TRIAGE):
-            triage.offer(g)
+            triage.offer([g])
+
+
+def _trend(g: dict[str, Any]) -> Html:
+    days = [int(number) for number in g["opened_by_day"] or []]
+    return spark(days, f"opened on each of the last 14 days, today last: {', '.join(map(str, days))}")
 
 
 def _about(view: View, g: dict[str, Any]) -> Html:
     seen = join([g["acknowledged_by"], ", ", view.ago(g["acknowledged_at"])]) if g["acknowledged_by"] else None
-    snoozed = view.at(g["snoozed_until"]) if g["snoozed_until"] and g["snoozed_until"] > view.as_of else None
+    snoozed = _ends(view, g) if g["state"] == "snoozed" else None
     return facts(
         [
             ("Money held", view.money(g["blocked_amount"])),
@@ -181,8 +232,18 @@ def _about(view: View, g: dict[str, Any]) -> Html:
             ("Oldest, latest", join([view.ago(g["oldest_failed_at"]), ", ", view.ago(g["last_failed_at"])])),
             ("Heals by itself", "it may" if g["transient"] else "no"),
             ("Owner", _owner(g)),
+            ("Escalates", _escalation(view, g)),
             ("Acknowledged", seen),
             ("Snoozed until", snoozed),
+            ("Promise at stake", join([view.due(g["due_at"]), ", ", g["promised_label"]]) if g["due_at"] else None),
+            ("First seen", view.ago(g["first_seen_at"])),
+            ("Runbook", g["runbook"] or None),
+            ("Ticket", _ticket(g["ticket"])),
+            ("Tags", ", ".join(g["tags"] or []) or None),
+            (
+                "Outage",
+                link("one of its masks", view.link("dependencies", outage=g["outage_id"])) if g["outage_id"] else None,
+            ),
             ("Error code", tag("span", g["error_code"] or "none", class_="mono")),
         ]
     )
@@ -226,7 +287,9 @@ def _members(view: View, g: dict[str, Any], members: list[dict[str, Any]]) -> Ht
 
 
 def _history(view: View, g: dict[str, Any]) -> Html:
-    deeds = view.rows("audit", subject_type="exception_group", subject_id=g["group_id"], actor=None, offset=0, limit=20)
+    deeds = view.rows(
+        "audit", subject_type="exception_group", subject_id=g["group_id"], actor=None, deed=None, offset=0, limit=20
+    )
     if not deeds:
         return join([])
     columns = [
@@ -242,13 +305,46 @@ def _marks(view: View, g: dict[str, Any]) -> Html:
     marks = [badge(known(CLASS, g["class"])), f" · {g['category'].replace('_', ' ')}"]
     if g["acknowledged_by"]:
         marks.append(f", acknowledged by {g['acknowledged_by']}")
-    if g["snoozed_until"] and g["snoozed_until"] > view.as_of:
-        marks.append(f", snoozed until {wording.instant(g['snoozed_until'], view.zone, view.as_of)}")
+    if g["is_escalated"]:
+        marks.append(", escalated")
+    if g["outage_id"]:
+        marks.append(", in an outage")
+    if g["ticket"]:
+        marks.append(f", {g['ticket'].rsplit('/', 1)[-1]}")
+    if g["tags"]:
+        marks.append(f" · {', '.join(g['tags'])}")
     return join(marks)
 
 
 def _owner(g: dict[str, Any]) -> Html:
-    return two_lines(filter_bar.team(g["owner_team"]), g["assigned_person"])
+    return two_lines(filter_bar.team(g["owner_team"]), g["owner_person"])
+
+
+def _ends(view: View, g: dict[str, Any]) -> Html:
+    """What ends the snooze, in words."""
+    ends = json.loads(g["snooze"])
+    said = [
+        view.at(g["snoozed_until"]) if ends.get("until") else None,
+        f"{ends['count']} are open" if ends.get("count") else None,
+        f"{view.money(float(ends['amount']))} is held" if ends.get("amount") else None,
+        "the system answers" if ends.get("healthy") else None,
+    ]
+    parts = [part for part in said if part is not None]
+    return join([piece for n, part in enumerate(parts) for piece in ((" or " if n else ""), part)])
+
+
+def _escalation(view: View, g: dict[str, Any]) -> Html | None:
+    if not g["escalates_at"]:
+        return None
+    return tag("span", "since " if g["is_escalated"] else "unless answered, ", view.at(g["escalates_at"]))
+
+
+def _ticket(ticket: str | None) -> Html | None:
+    if not ticket:
+        return None
+    if ticket.startswith(("http://", "https://")):
+        return tag("a", ticket.rsplit("/", 1)[-1], href=ticket, target="_blank", rel="noopener noreferrer")
+    return tag("span", ticket)
 
 
 view = look()
@@ -261,12 +357,18 @@ with heading(view, "Exceptions"):
         ask.parameters,
         DOWNLOADED,
     )
+live(ongoing)
 live(classes)
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.choice("owner_team", "Owner", filter_bar.teams(), ask)
     filter_bar.choice("system", "System", filter_bar.system_labels(), ask)
+    filter_bar.choice("state", "State", {name: GROUP[name].word for name in GROUP_STATES}, ask, width=130)
+    filter_bar.choice(
+        "sort", "Most money first", {name: f"{word.rstrip(',')} first" for name, word in SORTS.items()}, ask, width=190
+    )
     filter_bar.choice("snoozed", "Snoozed ones", {"true": "Snoozed ones too"}, ask)
     filter_bar.clear(ask, EXCEPTION_GROUPS)
+    views.offer(ask)
 filter_bar.problems(ask)
 if "group" in st.query_params:
     left, right = st.columns([5, 6], gap="medium")

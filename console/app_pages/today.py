@@ -13,6 +13,7 @@ from console.components.shell import heading
 from console.components.signs import CLASS, SYSTEM, TIMELINE, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
+from console.filters import EXCEPTION_GROUPS, read
 
 
 def worth(view: View) -> None:
@@ -41,16 +42,7 @@ def worth(view: View) -> None:
 
 
 def queue(view: View) -> None:
-    groups = view.rows(
-        "exception_groups",
-        **{"class": None},
-        category=None,
-        owner_team=None,
-        system=None,
-        include_snoozed=False,
-        offset=0,
-        limit=TOP + 2,
-    )
+    groups = view.rows("exception_groups", **read(EXCEPTION_GROUPS, {}).parameters, limit=TOP + 2)
     total = groups[0]["total_count"] if groups else 0
     title = head(
         "Exceptions to deal with",
@@ -76,7 +68,7 @@ def queue(view: View) -> None:
         Column("Orders", lambda g: wording.count(g["order_count"]), "number"),
         Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
         Column("Oldest", lambda g: view.ago(g["oldest_failed_at"]), "fit"),
-        Column("Owner", lambda g: g["assigned_person"] or filter_bar.team(g["owner_team"]), "fit"),
+        Column("Owner", lambda g: g["owner_person"] or filter_bar.team(g["owner_team"]), "fit"),
     ]
     shown = table(
         columns,

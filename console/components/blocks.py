@@ -98,3 +98,10 @@ def bar(part: float | None, *, tone: str = "gray") -> Html:
             wording.share(part),
         ]
     )
+
+
+def spark(counts: Sequence[int], about: str) -> Html:
+    """Counts as small bars, the highest of full height; `about` says in words what they show."""
+    most = max(counts, default=0) or 1
+    drawn = [tag("i", style=f"height:{round(100 * number / most)}%") for number in counts]
+    return tag("div", drawn, class_="spark", role="img", aria_label=about, title=about)

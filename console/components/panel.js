@@ -28,6 +28,34 @@ export default function ({ data, parentElement, setStateValue }) {
     state.gone = data.step;
     go(data.go);
   }
+  // j and k move along the rows, x ticks one, o or Enter opens it; never while something is being typed
+  if (data.keys && !state.onKey) {
+    state.onKey = (event) => {
+      if (!root.isConnected) {
+        document.removeEventListener("keydown", state.onKey);
+        state.onKey = null;
+        return;
+      }
+      const typing = event.composedPath().some((one) => one.matches?.("input:not([type=checkbox]), textarea, select, [contenteditable], [role=dialog], [role=listbox]"));
+      if (typing || event.metaKey || event.ctrlKey || event.altKey) return;
+      const rows = [...root.querySelectorAll("tbody tr[data-href]")];
+      const at = rows.findIndex((row) => row.dataset.href === state.at);
+      if (event.key === "j" || event.key === "k") {
+        const next = rows[event.key === "j" ? Math.min(at + 1, rows.length - 1) : Math.max(at - 1, 0)];
+        if (!next) return;
+        state.at = next.dataset.href;
+        rows.forEach((row) => row.classList.toggle("at", row === next));
+        next.scrollIntoView({ block: "nearest" });
+      } else if (at >= 0 && event.key === "x") {
+        rows[at].querySelector("input[data-tick]")?.click();
+      } else if (at >= 0 && (event.key === "o" || event.key === "Enter") && event.composedPath()[0] === document.body) {
+        go(state.at);
+      } else return;
+      event.preventDefault();
+    };
+    document.addEventListener("keydown", state.onKey);
+  }
+  root.querySelectorAll("tbody tr[data-href]").forEach((row) => row.classList.toggle("at", row.dataset.href === state.at));
   root.onclick = (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     if (event.target.closest("input")) return;

@@ -23,9 +23,12 @@ _draw = st.components.v2.component(
 )
 
 
-def panel(body: Html, key: str) -> list[str]:
-    """`body` is on the page; returns the ids of its ticked boxes (`data-tick`), which survive a refresh."""
-    shown = _draw(key=key, data={"html": body}, default={"ticked": []}, on_ticked_change=lambda: None)
+def panel(body: Html, key: str, *, keys: bool = False) -> list[str]:
+    """`body` is on the page; returns the ids of its ticked boxes (`data-tick`), which survive a refresh.
+
+    With `keys`, j and k move along its rows, x ticks one, o or Enter opens it.
+    """
+    shown = _draw(key=key, data={"html": body, "keys": keys}, default={"ticked": []}, on_ticked_change=lambda: None)
     return list(shown.get("ticked") or [])
 
 

@@ -85,6 +85,25 @@ SYSTEM: dict[str, Sign] = {
 EXCEPTION: dict[str, Sign] = {
     "open": Sign("alert", "Open", "red"),
     "resolved": Sign("check", "Resolved", "green"),
+    "healed": Sign("check", "Healed", "gray", "The engine's own retries got through: it never became an exception."),
+}
+OUTAGE: dict[str, Sign] = {
+    "ongoing": Sign("cross", "Ongoing", "red", "Calls fail and none has been answered since."),
+    "silent": Sign(
+        "silence", "No calls since", "yellow", "Nobody has called for two hours: whether it is over is not known."
+    ),
+    "recovering": Sign(
+        "half", "Answers again", "orange", "It has answered again; a further failure would still belong to it."
+    ),
+    "ended": Sign("check", "Over", "green", "It has answered since."),
+}
+GROUP: dict[str, Sign] = {
+    "new": Sign("dot", "New", "blue", "First seen within a day."),
+    "ongoing": Sign("ring", "Ongoing", "gray", "Known for longer than a day, and no worse than before."),
+    "escalating": Sign("alert", "Escalating", "red", "More in a day than in two usual days of the week before."),
+    "regressed": Sign("clock", "Regressed", "orange", "It had succeeded, or been resolved by hand, and fails again."),
+    "snoozed": Sign("pause", "Snoozed", "gray", "Out of the queue until what it was snoozed for comes true."),
+    "resolved": Sign("check", "Resolved", "green", "None of it is open."),
 }
 OUTCOME: dict[str, Sign] = {
     "planned": Sign("ring", "Planned", "gray", "Nothing has been sent."),

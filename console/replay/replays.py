@@ -260,7 +260,7 @@ class Replays:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise UnknownThing(f"there is no exception {', '.join(missing[:5])}{more}")
         if group_id is not None and not found:
-            if self._store.rows("group_now", group_id=group_id, as_of=self._clock()):
+            if self._store.rows("group_now", group_ids=[group_id], as_of=self._clock()):
                 raise Refused(f"exception group '{group_id}' has no open exception; there is nothing to replay")
             raise UnknownThing(f"there is no exception group '{group_id}'")
         if len(found) > ITEMS_MOST:

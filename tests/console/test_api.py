@@ -255,3 +255,40 @@ def test_alerts_and_their_worker_are_told(told: Any) -> None:
     assert "total_count" not in found[0]
     ready = httpx.get(f"{told.url}/readyz", timeout=10).json()
     assert (ready["alerts"], ready["pollers"]) == ("ok", {})
+
+
+def test_an_outage_is_told_with_whom_it_hit_and_its_exceptions_name_it(listening: Callable[..., Any]) -> None:
+    here = listening()
+    story = Otlp(here.url)
+    for number in range(4):
+        at = T0 + timedelta(seconds=10 * number)
+        money = {"q2c.amount": "100.00", "q2c.currency": "EUR"}
+        order = {"q2c.order.id": f"SO-{number}", "q2c.customer.id": f"C-{number % 2}"}
+        story.span("crm.submit_order", at, {"q2c.operation": "crm.submit_order", **order, **money})
+        story.span(
+            "erp.create_order", at + timedelta(seconds=1), {"q2c.operation": "erp.create_order", "peer.service": "erp-de", "q2c.error.code": "503", **order},
+            error="503 Service Unavailable",
+        )  # fmt: skip
+    story.span(
+        "erp.create_order",
+        T0 + timedelta(minutes=5),
+        {"q2c.operation": "erp.create_order", "peer.service": "erp-de", "q2c.order.id": "SO-3"},
+    )
+    story.send()
+    during = (T0 + timedelta(minutes=2)).isoformat()
+    [outage] = here.get("/outages", as_of=during)["outages"]
+    assert (outage["system"], outage["kind"], outage["state"], outage["ended_at"]) == (
+        "erp-de",
+        "downtime",
+        "ongoing",
+        None,
+    )
+    assert (outage["order_count"], outage["blocked_amount"], outage["exception_count"]) == (4, "400.00", 4)
+    later = here.get("/outages", days=3660)["outages"][0]
+    assert (later["state"], later["ended_at"]) == ("ended", "2026-03-02T09:05:00.100000Z")
+    told = here.get(f"/outages/{outage['outage_id']}", as_of=during)
+    assert sorted(m["lead_id"] for m in told["members"]) == ["SO-0", "SO-1", "SO-2", "SO-3"]
+    exceptions = here.get("/exceptions", outage_id=outage["outage_id"])["exceptions"]
+    assert {(e["class"], e["outage_id"]) for e in exceptions} == {("dependency", outage["outage_id"])}
+    assert here.get("/dependencies", as_of=during)["outages"][0]["outage_id"] == outage["outage_id"]
+    assert httpx.get(f"{here.url}/api/v1/outages/none").status_code == 404

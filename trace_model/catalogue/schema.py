@@ -338,16 +338,34 @@ class Pause(Part):
     promises: list[Name] = []
 
 
+class Escalation(Part):
+    """Who takes over what nobody has answered for `after_s` seconds of working time of a calendar."""
+
+    after_s: int = Field(gt=0)
+    calendar: Name
+    team: Name
+    person: str | None = Field(default=None, max_length=100)
+
+
+OWNER_RULES_MOST = 62
+
+
 class OwnerRule(Part):
-    """The first rule whose every named field matches gives a failure its team."""
+    """The first rule whose every named field matches gives a failure its team, and its person where it names one.
+
+    A person's own assignment goes before every rule.
+    """
 
     team: Name
+    person: str | None = Field(default=None, max_length=100)
     classes: list[Literal["business", "technical", "dependency", "unknown"]] = []
     categories: list[str] = []
     systems: list[str] = []
     legal_entities: list[str] = []
     regions: list[str] = []
-    min_amount: Decimal | None = None
+    customers: list[str] = []
+    min_amount: Decimal | None = Field(default=None, description="in reporting currency")
+    escalate: Escalation | None = None
 
 
 class EventTable(Part):
@@ -413,7 +431,7 @@ class Catalogue(Part):
     pauses: list[Pause] = []
     stuck_after_s: int = Field(default=172_800, ge=60)
     teams: list[Team]
-    owners: list[OwnerRule]
+    owners: list[OwnerRule] = Field(max_length=OWNER_RULES_MOST)
     failure_rules: FailureRules = FailureRules()
     retries: Retries = Retries()
     checks: Checks = Checks()

@@ -455,6 +455,12 @@ _OWNER_RULES = pa.schema(
         ("legal_entities", _TEXTS),
         ("regions", _TEXTS),
         ("min_amount", pa.float64()),
+        ("person", pa.string()),
+        ("customers", _TEXTS),
+        ("escalate_after_s", pa.float64()),
+        ("escalate_calendar", pa.string()),
+        ("escalate_team", pa.string()),
+        ("escalate_person", pa.string()),
     ]
 )
 _OPENINGS = pa.schema(
@@ -528,6 +534,12 @@ def _owner_rule(position: int, rule: OwnerRule) -> dict[str, Any]:
         "legal_entities": rule.legal_entities,
         "regions": rule.regions,
         "min_amount": float(rule.min_amount) if rule.min_amount is not None else None,
+        "person": rule.person,
+        "customers": rule.customers,
+        "escalate_after_s": float(rule.escalate.after_s) if rule.escalate else None,
+        "escalate_calendar": rule.escalate.calendar if rule.escalate else None,
+        "escalate_team": rule.escalate.team if rule.escalate else None,
+        "escalate_person": rule.escalate.person if rule.escalate else None,
     }
 
 

@@ -20,7 +20,8 @@ create or replace table link_facts (
 create or replace table operation_runs (
     trace_id uuid, span_id ubigint, seq bigint, operation varchar, mention_key ubigint, system varchar, dependency varchar,
     started_at timestamptz, ended_at timestamptz, is_error boolean, attempt integer, outcome varchar, replay_id varchar,
-    retry_count bigint, error_code varchar, exception varchar, http_status integer, message varchar, endpoint varchar
+    retry_count bigint, error_code varchar, exception varchar, http_status integer, message varchar, endpoint varchar,
+    signature varchar
 );
 create or replace table trace_stitching (
     trace_id uuid, seq bigint, system varchar, hour timestamptz, evidence varchar, correlation_key ubigint, span_count bigint
@@ -53,7 +54,8 @@ create or replace table failures (
     exception_id varchar, episode integer, operation varchar, object_key ubigint, object_type varchar, object_id varchar,
     system varchar, dependency varchar, opened_at timestamptz, last_failed_at timestamptz, resolved_at timestamptz, first_failed_at timestamptz,
     attempt_count bigint, retry_count bigint, outcome varchar, error_code varchar, exception varchar, http_status integer,
-    message varchar, endpoint varchar, trace_id uuid, span_id ubigint, replay_id varchar, signature varchar, sentence varchar
+    message varchar, endpoint varchar, trace_id uuid, span_id ubigint, replay_id varchar, signature varchar, sentence varchar,
+    next_opened_at timestamptz, first_opened_at timestamptz
 );
 create or replace table timeline_members (
     lead_key ubigint, object_key ubigint, object_type varchar, depth integer, direction varchar, share double,
@@ -73,6 +75,10 @@ create or replace table object_pause_signs (object_key ubigint, pause varchar, i
 create or replace table timeline_pauses (
     lead_key ubigint, pause varchar, from_at timestamptz, until_at timestamptz, opened_by varchar, closed_by varchar
 );
+create or replace table object_stakes (
+    object_key ubigint, lead_key ubigint, lead_type varchar, lead_id varchar, lead_count bigint, customer_id varchar, customer_name varchar,
+    blocked_amount decimal(18, 2), region varchar, legal_entity varchar, product_line varchar, owner_rules bigint
+);
 create or replace table clocks (
     lead_key ubigint, promise varchar, variant varchar, started_at timestamptz, holds_from timestamptz, holds_until timestamptz,
     at_risk_at timestamptz, due_at timestamptz, paused_by varchar, stopped_at timestamptz, target_s double
@@ -89,8 +95,33 @@ create or replace table payload_comparisons (
 -- signatures: one row per distinct failure signature, judged once by trace_model.signatures (pure), kept until the catalogue changes.
 create or replace table signatures (
     signature varchar, group_id varchar, class varchar, transient boolean, category varchar, confidence double, rule varchar,
-    facts varchar
+    facts varchar, outage_group_id varchar, system varchar, operation varchar
 );
+create or replace table outages (
+    outage_id varchar, system varchar, kind varchar, started_at timestamptz, first_failed_at timestamptz, found_at timestamptz,
+    last_failed_at timestamptz, ended_at timestamptz, closed_at timestamptz, failed_run_count bigint, failed_call_count bigint,
+    answered_count bigint
+);
+
+-- failure_signature: what is judged once: everything a verdict depends on, with the digits of the message folded.
+create or replace macro failure_signature(system, operation, error_code, exception, http_status, message) as
+    md5(concat_ws(chr(31), system, operation, coalesce(error_code, ''), coalesce(exception, ''), coalesce(http_status::varchar, ''),
+        regexp_replace(left(coalesce(message, ''), 2000), '[0-9]+', '#', 'g')));
+
+-- availability: what a failure says of the system called: it did not answer, it limits how fast we may call, it answered, or that is unclear
+-- (nothing is known of the failure, or the verdict is no more than a guess).
+create or replace macro availability(class, category, confidence) as case
+    when category in ('outage', 'timeout') then 'unavailable'
+    when category = 'rate_limit' then 'throttled'
+    when class = 'unknown' or category = 'internal_error' or confidence < 0.6 then 'unclear'
+    else 'answered'
+end;
+
+-- outage_kind: the kind of outage that a failure of such availability is part of; null: of none.
+create or replace macro outage_kind(availability_said) as case
+    when availability_said in ('unavailable', 'unclear') then 'downtime'
+    when availability_said = 'throttled' then 'throttling'
+end;
 
 -- warnings: one row per doubt that stands, on the object it concerns now (null: none known) and, where one trace raised it, that trace.
 create or replace view warnings as
@@ -156,3 +187,16 @@ from (
     from (select action_no, acted_at, actor, deed, subject_id, reason, detail from operator_actions where subject_type = 'link')
 )
 where age = 1 and deed = 'link';
+
+-- concerns_verdict, concerns_stake: whether an owner rule fits what a failure is, and whom and how much it concerns. An empty list fits all.
+create or replace macro concerns_verdict(rule_classes, rule_categories, rule_systems, class, category, system) as
+    (len(rule_classes) = 0 or list_contains(rule_classes, class)) and (len(rule_categories) = 0 or list_contains(rule_categories, category))
+    and (len(rule_systems) = 0 or list_contains(rule_systems, system));
+create or replace macro concerns_stake(rule_legal_entities, rule_regions, rule_customers, rule_min_amount, legal_entity, region, customer_id, amount) as
+    (len(rule_legal_entities) = 0 or coalesce(list_contains(rule_legal_entities, legal_entity), false))
+    and (len(rule_regions) = 0 or coalesce(list_contains(rule_regions, region), false))
+    and (len(rule_customers) = 0 or coalesce(list_contains(rule_customers, customer_id), false))
+    and (rule_min_amount is null or coalesce(amount >= rule_min_amount, false));
+
+-- first_of: the position of the first rule in a set of them (bit 0 is the first); null: the set is empty.
+create or replace macro first_of(rule_set) as case when rule_set > 0 then bit_count(xor(rule_set, rule_set - 1)) - 1 end;

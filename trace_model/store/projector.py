@@ -62,7 +62,9 @@ MILESTONES = Relation("24_object_milestones", "object_key", "touched_mentions:me
 PAUSE_SIGNS = Relation("24e_object_pause_signs", "object_key", "touched_mentions:mention_key")
 FAILURES = Relation("26_failures", "object_key", "touched_mentions:mention_key")
 LINKS = Relation("25_links", "child_key", "changed_links")
+OUTAGES = Relation("26d_outages", "outage_id", "stirred_outages")
 OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children:child_key")
+STAKES = Relation("45_object_stakes", "object_key", "touched_stakes")
 LEAD_GRAIN = tuple(
     Relation(file, "lead_key", "touched_leads")
     for file in (
@@ -78,7 +80,8 @@ CLOCKS = LEAD_GRAIN[-1]
 DERIVED = tuple(
     r.table
     for r in (
-        *TRACE_GRAIN, RESOLUTIONS, OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS, FAILURES, LINKS, OBJECT_WARNINGS, *LEAD_GRAIN
+        *TRACE_GRAIN, RESOLUTIONS, OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS, FAILURES, OUTAGES, LINKS, OBJECT_WARNINGS,
+        *LEAD_GRAIN, STAKES,
     )
 )  # fmt: skip
 """Every derived table, as compared between an incremental history and a rebuild."""
@@ -110,8 +113,9 @@ class Projector:
     def project(self, after_seq: int, until_seq: int) -> None:
         """The spans recorded in (`after_seq`, `until_seq`] show in every derived row they touch."""
         self._scratch("00_touched_traces", {"after_seq": after_seq, "until_seq": until_seq})
-        first_seq = self._derive_facts(replacing=True)
-        self._derive_objects(first_seq)
+        stretch = self._derive_facts(replacing=True)
+        self._derive_objects(stretch["min_seq"])
+        self._derive_outages(stretch)
         self._derive_links()
         self._derive_timelines()
 
@@ -143,8 +147,8 @@ class Projector:
 
     # -- the trace grain -------------------------------------------------------------------------------------------
 
-    def _derive_facts(self, *, replacing: bool) -> int:
-        """The facts of the touched traces are in; returns the first record of those traces.
+    def _derive_facts(self, *, replacing: bool) -> dict[str, int]:
+        """The facts of the touched traces are in; returns the first and last record of those traces.
 
         When `replacing`, what they touch is found first, from the facts of before and of now.
         """
@@ -158,6 +162,7 @@ class Projector:
                 "18_touched_mentions",
                 "19_stirred_aliases",
                 "21_bystander_facts",
+                "12a_runs_before",
             ):
                 self._scratch(scratch, stretch)
         for relation in TRACE_GRAIN:
@@ -166,7 +171,7 @@ class Projector:
             known = relation.file in ("05_span_links", "11_alias_facts")
             text = f"from {relation.table}_fresh" if known else self._files[relation.file]
             self._insert(relation, text, stretch | self._reading)
-        return stretch["min_seq"]
+        return stretch
 
     def _read_spans(self) -> dict[str, int]:
         """trace_spans, span_ids and span_context hold the touched traces; span_links_fresh and linked_ids what ties them to others.
@@ -230,6 +235,25 @@ class Projector:
             self._c.execute(self._files["23b_lost_correlations"])
         self._insert(CORRELATIONS, "select * exclude (change) from correlation_changes where change > 0")
 
+    def _derive_outages(self, stretch: Mapping[str, int]) -> None:
+        """Every outage that a touched run belongs to, belonged to or ends; mostly none does, and nothing is read."""
+        self._scratch("26c_outage_windows", stretch)
+        bounds = self._window_bounds()
+        if bounds is None:
+            return
+        self._table(
+            "stirred_outages",
+            "select o.outage_id from outages o semi join outage_windows w"
+            " on w.system = o.system and w.kind = o.kind and o.first_failed_at between w.from_at and w.until_at",
+        )
+        self._scratch(OUTAGES.file, bounds)
+        self._delete(OUTAGES)
+        self._insert(OUTAGES)
+
+    def _window_bounds(self) -> dict[str, Any] | None:
+        row = self._c.execute("select min(from_at), max(until_at) from outage_windows").fetchone()
+        return {"from_at": row[0], "until_at": row[1]} if row and row[0] is not None else None
+
     def _derive_links(self) -> None:
         """Links upward of every child that may have gained or lost one."""
         self._scratch("24a_touched_children")
@@ -286,6 +310,11 @@ class Projector:
         self._scratch("41_touched_parents")
         self._c.execute(self._files["43_outdated_checks"])
         self._derive_checks()
+        self._scratch("45a_touched_stakes")
+        if self._number("select count(*) from touched_stakes"):
+            self._scratch(STAKES.file)
+            self._delete(STAKES)
+            self._insert(STAKES)
 
     def _before(self, relation: Relation) -> None:
         """What a relation of the lead grain is made of is there before the first of them."""
@@ -326,6 +355,10 @@ class Projector:
         self._judge()
         self._say()
         self._insert(FAILURES)
+        self._table("outage_windows", self._files["26c_all_outage_windows"])
+        if bounds := self._window_bounds():
+            self._scratch(OUTAGES.file, bounds)
+            self._insert(OUTAGES)
         yield "links", 0.84
         self._table("touched_children", "select object_key as child_key from objects")
         for scratch in ("24b_said_links", "24c_untied_children", "24d_correlated_links"):
@@ -351,6 +384,8 @@ class Projector:
             " where object_type in (select object_type from cat_object_types where above_lead)",
         )
         self._derive_checks()
+        self._view("touched_stakes", "select distinct object_key from failures")
+        self._insert(STAKES, self._files[STAKES.file])
 
     def _judge(self) -> None:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
@@ -376,10 +411,13 @@ class Projector:
                     verdict.confidence,
                     verdict.rule,
                     json.dumps(verdict.facts, default=str),
+                    fingerprint("dependency", system, operation, code or "", normalise_message(message or "")),
+                    system,
+                    operation,
                 )
             )
         if rows:
-            self._c.executemany("insert into signatures values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._c.executemany("insert into signatures values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _say(self) -> None:
         """Every fresh failure has its sentence: the verdict of its signature in the words of its own message."""

@@ -96,6 +96,7 @@ class Store:
         else:
             self._refuse_stale()
         with self.database.reading() as c:
+            c.execute(sql("failures_now.sql"))
             c.execute(sql("forecast.sql"))
             c.execute(sql("reads/macros.sql"))
 
@@ -190,6 +191,19 @@ class Store:
             )
             self._projector.relink(child_key)
             return action
+
+    def act_on_all(
+        self, *, actor: str, deed: str, subject_type: str, reason: str, details: Mapping[str, Mapping[str, Any]]
+    ) -> list[Action]:
+        """One deed on many things (id -> particulars), each a link of the chain of its own: all are kept, or none."""
+        at = self.clock()
+        with self.database.recording, transaction(self._writer) as c:
+            return [
+                actions.append(
+                    c, acted_at=at, actor=actor, deed=deed, subject_type=subject_type, subject_id=subject_id, reason=reason, detail=detail
+                )
+                for subject_id, detail in details.items()
+            ]  # fmt: skip
 
     def first_broken_action(self) -> int | None:
         """The number of the first deed that does not fit the chain, or None if the chain is whole."""
@@ -300,7 +314,8 @@ class Store:
         Only the parameters that the file uses are bound, so that one filter serves many questions.
         """
         text = sql_text(f"reads/{question}.sql")
-        used = {name: parameters[name] for name in parameters_of(text)}
+        optional = _optional_parameters_of(text)
+        used = {name: parameters.get(name) if name in optional else parameters[name] for name in parameters_of(text)}
         with self.database.reading() as c:
             return c.sql(text, params=used).to_arrow_table()
 
@@ -401,6 +416,17 @@ def parameters_of(text: str) -> frozenset[str]:
     """The names of the parameters that a statement binds."""
     code = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return frozenset(re.findall(r"\$([a-z_]+)", code))
+
+
+@cache
+def _optional_parameters_of(text: str) -> frozenset[str]:
+    """The parameters that the head of a read calls optional: null where a question does not give them."""
+    return frozenset(
+        name
+        for line in text.splitlines()
+        if line.startswith("-- optional: ")
+        for name in re.findall(r"\$([a-z_]+)", line)
+    )
 
 
 def rules_of(catalogue: Catalogue) -> Rules:

@@ -23,6 +23,7 @@ from console.replay.engine import Engines
 from console.replay.replays import Replays
 from console.settings import Settings
 from trace_model.catalogue.loader import load
+from trace_model.catalogue.schema import Catalogue
 from trace_model.spans import SCHEMA
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
@@ -39,10 +40,10 @@ class House:
 
     now: datetime = NOON
     access: Access = field(default_factory=Access)
+    catalogue: Catalogue = field(default_factory=load)
 
     def __post_init__(self) -> None:
-        catalogue = load()
-        self.store = Store(None, catalogue, clock=lambda: self.now)
+        self.store = Store(None, self.catalogue, clock=lambda: self.now)
         replays = Replays(self.store, Ledger(self.store.database, self.store.clock), Engines(), self.store.clock)
         self.resources = resources.Resources(
             store=self.store, deeds=Deeds(self.store), linking=Linking(self.store), replays=replays, access=self.access, settings=Settings(), ingest_counters=dict,

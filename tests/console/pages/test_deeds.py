@@ -6,15 +6,15 @@ from streamlit.testing.v1 import AppTest
 
 from console.access import LOCAL, Principal
 from console.components.view import PRINCIPAL
+from console.filters import EXCEPTION_GROUPS, read
 from console.resources import current
 from tests.console.pages.conftest import House, markup, shown, trade
 
 
 def opened(house: House, console: AppTest, what: str) -> AppTest:
     """The exceptions page of the whole script, on the group of a failure whose sentence holds `what`."""
-    groups = house.store.rows(
-        "exception_groups", **{"class": None}, category=None, owner_team=None, system=None, include_snoozed=True, offset=0, limit=10, as_of=house.now
-    )  # fmt: skip
+    asked = read(EXCEPTION_GROUPS, {"snoozed": "true"}).parameters
+    groups = house.store.rows("exception_groups", **asked, limit=10, as_of=house.now)
     console.query_params["group"] = next(group["group_id"] for group in groups if what in group["sentence"])
     console.switch_page("app_pages/exceptions.py")
     return console.run()
@@ -22,7 +22,7 @@ def opened(house: House, console: AppTest, what: str) -> AppTest:
 
 def deeds_done(house: House) -> list[str]:
     found = house.store.rows(
-        "audit", subject_type=None, subject_id=None, actor=None, offset=0, limit=50, as_of=house.now
+        "audit", subject_type=None, subject_id=None, actor=None, deed=None, offset=0, limit=50, as_of=house.now
     )
     return [row["deed"] for row in found]
 

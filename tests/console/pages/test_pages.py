@@ -165,7 +165,7 @@ def test_the_shell_shows_navigation_and_how_fresh_it_is(business: House, console
 
 def _open_business(house: House) -> dict[str, object]:
     return {
-        "state": "open", "class": "business", "category": None, "owner_team": None, "group_id": None, "system": None, "offset": 0, "limit": 10,
+        "state": "open", "class": "business", "category": None, "owner_team": None, "group_id": None, "system": None, "outage_id": None, "offset": 0, "limit": 10,
         "as_of": house.now,
     }  # fmt: skip
 

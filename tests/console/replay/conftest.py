@@ -61,7 +61,7 @@ class House:
 
     def exceptions(self, state: str | None = "open") -> list[dict[str, Any]]:
         rows = self.store.rows(
-            "exceptions", state=state, category=None, owner_team=None, group_id=None, system=None, offset=0, limit=20_000,
+            "exceptions", state=state, category=None, owner_team=None, group_id=None, system=None, outage_id=None, offset=0, limit=20_000,
             as_of=self.store.clock(), **{"class": None},
         )  # fmt: skip
         own = {self.order(number) for number in range(1, 1000)}
@@ -84,6 +84,7 @@ class House:
             subject_type="replay_plan",
             subject_id=plan_id,
             actor=None,
+            deed=None,
             offset=0,
             limit=100,
             as_of=self.store.clock(),

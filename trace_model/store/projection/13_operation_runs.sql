@@ -47,25 +47,30 @@ calls as (
         arg_max(dependency, (depth, ended_at, span_id)) filter (dependency is not null) as dependency,
         arg_max(endpoint, (depth, ended_at, span_id)) filter (endpoint is not null) as endpoint
     from failing group by above_seq
+),
+runs as (
+    select
+        s.trace_id, s.span_id, s.seq, r.run_name as operation, f.mention_key,
+        -- a run of the integration is a run against the system it called, else the one its operation is declared for; a flow that went on
+        -- though a step of it failed is no run against the system that failed there
+        case when i.kind = 'integration' then coalesce(case when s.is_error or a.failed_count > 0 then d.name end, o.system, s.system) else s.system end as system,
+        coalesce(e.dependency, a.dependency, s.dependency) as dependency,
+        s.started_at, s.ended_at, s.is_error, coalesce(s.attempt, 1) as attempt, s.outcome, s.replay_id,
+        -- calls that failed inside a run: one was called again for each, but for the one that failed the run
+        greatest(coalesce(a.failed_count, 0) - case when s.is_error and e.is_call then 1 else 0 end, 0) as retry_count,
+        case when s.is_error then coalesce(e.error_code, s.error_code) end as error_code,
+        case when s.is_error then coalesce(e.exception, s.thrown_type, s.error_type) end as exception,
+        case when s.is_error then coalesce(e.http_status, s.http_status) end as http_status,
+        case when s.is_error then coalesce(e.thrown_message, s.thrown_message, e.status_message, s.status_message, s.name || ' failed') end as message,
+        coalesce(s.endpoint, e.endpoint, a.endpoint) as endpoint
+    from span_runs r
+    join trace_spans s on s.seq = r.seq
+    join span_objects f on f.seq = r.seq and f.is_subject
+    left join evidence e on e.seq = r.seq
+    left join calls a on a.seq = r.seq
+    left join cat_operations o on o.operation = s.operation
+    left join cat_systems i on i.name = s.system
+    left join cat_system_names d on d.spoken_name = coalesce(e.dependency, a.dependency)
 )
-select
-    s.trace_id, s.span_id, s.seq, r.run_name as operation, f.mention_key,
-    -- a run of the integration is a run against the system it called, else the one its operation is declared for
-    case when i.kind = 'integration' then coalesce(d.name, o.system, s.system) else s.system end as system,
-    coalesce(e.dependency, a.dependency, s.dependency) as dependency,
-    s.started_at, s.ended_at, s.is_error, coalesce(s.attempt, 1) as attempt, s.outcome, s.replay_id,
-    -- calls that failed inside a run: one was called again for each, but for the one that failed the run
-    greatest(coalesce(a.failed_count, 0) - case when s.is_error and e.is_call then 1 else 0 end, 0) as retry_count,
-    case when s.is_error then coalesce(e.error_code, s.error_code) end as error_code,
-    case when s.is_error then coalesce(e.exception, s.thrown_type, s.error_type) end as exception,
-    case when s.is_error then coalesce(e.http_status, s.http_status) end as http_status,
-    case when s.is_error then coalesce(e.thrown_message, s.thrown_message, e.status_message, s.status_message, s.name || ' failed') end as message,
-    coalesce(s.endpoint, e.endpoint, a.endpoint) as endpoint
-from span_runs r
-join trace_spans s on s.seq = r.seq
-join span_objects f on f.seq = r.seq and f.is_subject
-left join evidence e on e.seq = r.seq
-left join calls a on a.seq = r.seq
-left join cat_operations o on o.operation = s.operation
-left join cat_systems i on i.name = s.system
-left join cat_system_names d on d.spoken_name = coalesce(e.dependency, a.dependency)
+select *, case when is_error then failure_signature(system, operation, error_code, exception, http_status, message) end as signature
+from runs

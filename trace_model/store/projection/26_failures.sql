@@ -44,7 +44,7 @@ episodes as (
         max(ended_at) as last_failed_at, count(*) as attempt_count, sum(retry_count)::bigint as retry_count,
         arg_max({
             'system': system, 'dependency': dependency, 'outcome': outcome, 'error_code': error_code, 'exception': exception,
-            'http_status': http_status, 'message': message, 'endpoint': endpoint, 'trace_id': trace_id, 'span_id': span_id, 'replay_id': replay_id
+            'http_status': http_status, 'message': message, 'endpoint': endpoint, 'signature': signature, 'trace_id': trace_id, 'span_id': span_id, 'replay_id': replay_id
         }, (ended_at, trace_id, span_id)) as l
     from attempts
     cross join cat_settings k
@@ -56,9 +56,9 @@ select
     row_number() over (partition by object_key, operation order by opened_at)::integer as episode,
     operation, object_key, o.object_type, o.object_id, l.system, l.dependency, opened_at, last_failed_at, resolved_at, first_failed_at,
     attempt_count, retry_count, l.outcome, l.error_code, l.exception, l.http_status, l.message, l.endpoint, l.trace_id, l.span_id, l.replay_id,
-    -- what is judged once: everything a verdict depends on, with the digits of the message folded
-    md5(concat_ws(chr(31), l.system, operation, coalesce(l.error_code, ''), coalesce(l.exception, ''), coalesce(l.http_status::varchar, ''),
-        regexp_replace(left(coalesce(l.message, ''), 2000), '[0-9]+', '#', 'g'))) as signature,
-    null::varchar as sentence  -- put in by the projector, from the verdict and this failure's own words
+    l.signature,
+    null::varchar as sentence,  -- put in by the projector, from the verdict and this failure's own words
+    lead(opened_at) over (partition by object_key, operation order by opened_at) as next_opened_at,
+    min(opened_at) over (partition by object_key, operation) as first_opened_at
 from episodes e join objects_fresh o using (object_key)
 where resolved_at is null or opened_at <= resolved_at

@@ -134,6 +134,8 @@ select
     row_number() over (partition by f.lead_key, f.operation, f.about order by f.opened_at)::integer as episode,
     f.operation, f.lead_key as object_key, t.lead_type as object_type, t.lead_id as object_id, f.system, f.opened_at, f.opened_at as last_failed_at,
     f.resolved_at, f.opened_at as first_failed_at, 1::bigint as attempt_count, 0::bigint as retry_count, f.message,
-    check_signature(f.operation, f.system) as signature, check_sentence(f.message) as sentence
+    check_signature(f.operation, f.system) as signature, check_sentence(f.message) as sentence,
+    lead(f.opened_at) over (partition by f.lead_key, f.operation, f.about order by f.opened_at) as next_opened_at,
+    min(f.opened_at) over (partition by f.lead_key, f.operation, f.about) as first_opened_at
 from found f join leads t using (lead_key)
 where f.resolved_at is null or f.opened_at <= f.resolved_at

@@ -36,7 +36,8 @@ select
     'check.duplicate_' || object_type as operation, object_key, object_type, object_id, system, first_seen_at as opened_at, first_seen_at as last_failed_at,
     resolved_at, first_seen_at as first_failed_at, 1::bigint as attempt_count, 0::bigint as retry_count,
     concat(object_id, ' repeats ', twin_id, ': both come of ', parent_id, ' for ', format('{:,.2f}', amount::double), coalesce(' ' || currency, '')) as message,
-    check_signature('check.duplicate_' || object_type, system) as signature, check_sentence(message) as sentence
+    check_signature('check.duplicate_' || object_type, system) as signature, check_sentence(message) as sentence,
+    null::timestamptz as next_opened_at, first_seen_at as first_opened_at
 from pairs
 cross join cat_settings k
 where parent_amount is null or whole > parent_amount * (1 + k.over_tolerance)

@@ -11,6 +11,7 @@ with states as materialized (
     from timeline_states($as_of) where state in ('breached', 'at_risk', 'stuck')
 ),
 open as materialized (select * from open_failures($as_of)),
+asleep as materialized (select group_id from group_states($as_of) where state = 'snoozed'),
 promised as (
     select case c.state when 'breached' then 'breach' else 'at_risk' end as kind, c.promise || ':' || c.lead_key as subject, c.lead_key,
         s.lead_type as object_type, s.lead_id as object_id, coalesce(s.exception_team, c.owner_team) as owner_team, s.exception_class as class,
@@ -38,7 +39,7 @@ failing as (
         f.class, f.category, f.system, null as promise, f.group_id, f.sentence as title, f.blocked_amount as amount, f.opened_at as since
     from open f
     where f.opened_at + to_microseconds((case when f.transient then $transient_grace_s else $grace_s end * 1000000)::bigint) <= $as_of
-      and (f.snoozed_until is null or f.snoozed_until <= $as_of)
+      and f.group_id not in (select group_id from asleep)
       and not (f.class = 'dependency' and list_contains($down, f.system))
 ),
 systems as (
@@ -53,7 +54,7 @@ queues as (
         null as class, null as category, null as system, null as promise, null as group_id, t.label as title,
         sum(f.blocked_amount)::decimal(18, 2) as amount, $as_of::timestamptz as since
     from open f join cat_teams t on t.team = f.owner_team
-    where f.snoozed_until is null or f.snoozed_until <= $as_of
+    where f.group_id not in (select group_id from asleep)
     group by f.owner_team, t.label
     having count(*) > coalesce(list_extract($queue_depths, list_position($queue_teams, f.owner_team)::bigint), $queue_depth)
 ),

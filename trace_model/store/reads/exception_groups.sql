@@ -1,24 +1,75 @@
--- exception_groups: one row per group with an open exception at $as_of: the exception queue. Most money first, then oldest.
--- $class, $category, $owner_team, $system varchar or null; $include_snoozed boolean; $offset, $limit int; $as_of timestamptz
--- columns: group_id, class, category, owner_team, system, operation, operation_label, sentence, error_code, open_count, order_count, customer_count,
---   blocked_amount (reporting currency), oldest_failed_at, last_failed_at, age_s, transient, confidence, rule, attempt_count, acknowledged_by,
---   assigned_person, snoozed_until, replayable, reporting_currency, total_count
-select f.group_id, f.class, f.category, mode(f.owner_team) as owner_team, f.system, f.operation, any_value(o.label) as operation_label,
-    arg_max(f.sentence, (f.last_failed_at, f.exception_id)) as sentence, arg_max(f.error_code, (f.last_failed_at, f.exception_id)) as error_code,
-    count(*) as open_count, count(distinct f.lead_id) as order_count, count(distinct f.customer_id) as customer_count,
-    coalesce(sum(f.blocked_amount), 0)::decimal(18, 2) as blocked_amount, min(f.opened_at) as oldest_failed_at, max(f.last_failed_at) as last_failed_at,
-    epoch($as_of::timestamptz) - epoch(min(f.opened_at)) as age_s, bool_or(f.transient) as transient, max(f.confidence) as confidence,
-    any_value(f.rule) as rule, sum(f.attempt_count)::bigint as attempt_count, any_value(f.acknowledged_by) as acknowledged_by,
-    any_value(f.assigned_person) as assigned_person, any_value(f.snoozed_until) as snoozed_until, coalesce(any_value(o.replayable), true) as replayable,
-    any_value(k.reporting_currency) as reporting_currency, count(*) over () as total_count
-from open_failures($as_of) f
-left join cat_operations o on o.operation = f.operation
+-- exception_groups: one row per group with an open exception at $as_of: the exception queue.
+-- $class, $category, $owner_team, $owner_person, $system, $group_state, $outage_id, $tag varchar or null; $min_amount decimal or null;
+-- $include_snoozed boolean; $sort 'money' (most money, then least time, then oldest), 'time' (least time first), 'oldest', 'latest';
+-- $offset, $limit int; $as_of timestamptz
+-- optional: $owner_person, $group_state, $outage_id, $tag, $min_amount, $sort
+-- columns: group_id, state, class, category, owner_team, owner_person, is_escalated, escalates_at, system, operation, operation_label, sentence, error_code,
+--   open_count, resolved_count, regressed_count, order_count, customer_count, blocked_amount (reporting currency), due_at (the nearest running promise of its
+--   orders), oldest_failed_at, first_seen_at, last_failed_at, age_s, transient, confidence, rule, attempt_count, acknowledged_by, assigned_person, snoozed_until,
+--   tags, ticket, note_count, outage_id, runbook, opened_by_day (14 counts, today last), replayable, reporting_currency, total_count
+with queue as (
+    select *
+    from group_states($as_of)
+    where open_count > 0
+      and ($class is null or class = $class)
+      and ($category is null or category = $category)
+      and ($owner_team is null or owner_team = $owner_team)
+      and ($owner_person is null or owner_person = $owner_person)
+      and ($system is null or system = $system)
+      and ($group_state is null or state = $group_state)
+      and ($outage_id is null or outage_id = $outage_id)
+      and ($tag is null or list_contains(tags, $tag))
+      and ($min_amount is null or blocked_amount >= $min_amount)
+      and ($include_snoozed or $group_state = 'snoozed' or state <> 'snoozed')
+),
+least_time as (
+    select f.group_id, min(c.due_at) as due_at
+    from open_failures($as_of) f
+    join clocks_at($as_of) c on c.lead_key = f.lead_key and coalesce(c.stopped_at > $as_of, true)
+    where $sort = 'time'
+    group by f.group_id
+),
+page as (
+    select q.*, t.due_at as sorted_due_at, count(*) over () as total_count
+    from queue q left join least_time t using (group_id)
+    order by case coalesce($sort, 'money') when 'money' then -blocked_amount when 'latest' then -epoch(last_failed_at) when 'oldest' then epoch(oldest_failed_at) end nulls last,
+        case when $sort = 'time' then t.due_at end nulls last, blocked_amount desc, oldest_failed_at, group_id
+    limit $limit offset $offset
+),
+named as (
+    select j.group_id, f.object_key, f.sentence, f.error_code, f.last_failed_at, f.exception_id, f.opened_at, f.resolved_at
+    from failures f
+    join (select distinct signature, group_id from judgements($as_of) where group_id in (select group_id from page)) j using (signature)
+    where f.opened_at <= $as_of
+),
+days as (
+    select group_id, list(coalesce(n.opened, 0) order by d.day) as opened_by_day
+    from (select group_id, unnest(range(14)) as day from page) d
+    left join (select group_id, 13 - (epoch($as_of::timestamptz) - epoch(opened_at))::bigint // 86400 as day, count(*) as opened from named group by all) n using (group_id, day)
+    group by group_id
+),
+words as (
+    select group_id, arg_max(sentence, (last_failed_at, exception_id)) as sentence, arg_max(error_code, (last_failed_at, exception_id)) as error_code
+    from named group by group_id
+),
+promised as (
+    select n.group_id, min(c.due_at) as due_at
+    from (select group_id, object_key from named where resolved_at is null or resolved_at > $as_of) n
+    join object_stakes s using (object_key)
+    join clocks_at($as_of) c on c.lead_key = s.lead_key and coalesce(c.stopped_at > $as_of, true)
+    group by n.group_id
+)
+select p.group_id, p.state, p.class, p.category, p.owner_team, p.owner_person, p.is_escalated, p.escalates_at, p.system, p.operation, o.label as operation_label,
+    w.sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, m.due_at, p.oldest_failed_at,
+    p.first_seen_at, p.last_failed_at, epoch($as_of::timestamptz) - epoch(p.oldest_failed_at) as age_s, p.transient, p.confidence, p.rule, p.attempt_count,
+    p.acknowledged_by, p.assigned_person, p.snoozed_until, p.tags, p.ticket, coalesce(p.note_count, 0) as note_count, p.outage_id, t.runbook, d.opened_by_day,
+    coalesce(o.replayable, true) as replayable, k.reporting_currency, p.total_count
+from page p
 cross join cat_settings k
-where ($class is null or f.class = $class)
-  and ($category is null or f.category = $category)
-  and ($owner_team is null or f.owner_team = $owner_team)
-  and ($system is null or f.system = $system)
-  and ($include_snoozed or f.snoozed_until is null or f.snoozed_until <= $as_of)
-group by f.group_id, f.class, f.category, f.system, f.operation
-order by blocked_amount desc, oldest_failed_at, f.group_id
-limit $limit offset $offset
+left join words w on w.group_id = p.group_id
+left join days d on d.group_id = p.group_id
+left join promised m on m.group_id = p.group_id
+left join cat_operations o on o.operation = p.operation
+left join cat_teams t on t.team = p.owner_team
+order by case coalesce($sort, 'money') when 'money' then -p.blocked_amount when 'latest' then -epoch(p.last_failed_at) when 'oldest' then epoch(p.oldest_failed_at) end nulls last,
+    case when $sort = 'time' then p.sorted_due_at end nulls last, p.blocked_amount desc, p.oldest_failed_at, p.group_id

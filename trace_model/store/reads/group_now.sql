@@ -1,9 +1,9 @@
--- group_now: at most one row: what a group is called and owned now, as the audit keeps it before a deed.
--- $group_id varchar; $as_of timestamptz
-select s.group_id, coalesce(g.reclassified_class, s.class) as class, coalesce(g.reclassified_category, s.category) as category,
-    g.acknowledged_by, g.assigned_team, g.assigned_person, g.snoozed_until::varchar as snoozed_until
-from signatures s
-left join group_deeds($as_of) g on g.group_id = s.group_id
-where s.group_id = $group_id
-order by s.signature
-limit 1
+-- group_now: one row per group among $group_ids: what it is called and owned now, as the audit keeps it before a deed. Ordered by id.
+-- $group_ids varchar[]; $as_of timestamptz
+select group_id, any_value(class) as class, any_value(category) as category, any_value(acknowledged_by) as acknowledged_by,
+    any_value(assigned_team) as assigned_team, any_value(assigned_person) as assigned_person, any_value(snooze) as snooze,
+    any_value(tags) as tags, any_value(ticket) as ticket, any_value(resolved_by_hand_at)::varchar as resolved_by_hand_at
+from judgements($as_of)
+where list_contains($group_ids::varchar[], group_id)
+group by group_id
+order by group_id

@@ -1,0 +1,164 @@
+-- Failures as of an instant, decided once for every question: what people did to a group, what an outage changes, who owns what, in which
+-- state a group is. Created at each opening of the store, before reads/macros.sql.
+
+-- group_deeds: one row per exception group that people acted on, with what holds at `as_of`. snooze: the condition as JSON, null once woken.
+create or replace macro group_deeds(as_of) as table
+select subject_id as group_id,
+    arg_max(actor, action_no) filter (deed = 'acknowledge') as acknowledged_by,
+    max(acted_at) filter (deed = 'acknowledge') as acknowledged_at,
+    arg_max(detail, action_no) filter (deed = 'assign')->>'team' as assigned_team,
+    arg_max(detail, action_no) filter (deed = 'assign')->>'person' as assigned_person,
+    nullif(arg_max(case when deed = 'snooze' then detail else '' end, action_no) filter (deed in ('snooze', 'wake')), '') as snooze,
+    max(acted_at) filter (deed = 'snooze') as snoozed_at,
+    max(acted_at) filter (deed = 'resolve') as resolved_by_hand_at,
+    arg_max(detail, action_no) filter (deed = 'reclassify')->>'class' as reclassified_class,
+    arg_max(detail, action_no) filter (deed = 'reclassify')->>'category' as reclassified_category,
+    from_json(arg_max(detail, action_no) filter (deed = 'tag')->'tags', '["VARCHAR"]') as tags,
+    arg_max(detail, action_no) filter (deed = 'link')->>'ticket' as ticket,
+    max(acted_at) filter (deed in ('acknowledge', 'assign', 'note', 'link', 'snooze', 'reclassify', 'resolve')) as answered_at,
+    count(*) filter (deed = 'note') as note_count
+from operator_actions
+where subject_type = 'exception_group' and acted_at <= as_of
+group by subject_id;
+
+-- judgements: one row per failure signature, and one more for its failures in an outage: the group, class and category that hold at `as_of`
+-- (a person's word before an outage, an outage before the rules), and the owner rules that fit them (bit n: the n-th rule).
+create or replace macro judgements(as_of) as table
+with split as (
+    select s.* exclude (group_id, outage_group_id, class, category), k.in_outage, s.class as judged_class, s.category as judged_category,
+        outage_kind(availability(s.class, s.category, s.confidence)) as kind,
+        case when k.in_outage then s.outage_group_id else s.group_id end as group_id,
+        case when k.in_outage then 'dependency' else s.class end as class_then,
+        case when k.in_outage and s.category <> 'rate_limit' then 'outage' else s.category end as category_then
+    from signatures s, (values (false), (true)) k(in_outage)
+    where not k.in_outage or outage_kind(availability(s.class, s.category, s.confidence)) is not null
+),
+named as (
+    select s.* exclude (class_then, category_then), coalesce(g.reclassified_class, s.class_then) as class,
+        coalesce(g.reclassified_category, s.category_then) as category, g.* exclude (group_id, reclassified_class, reclassified_category)
+    from split s left join group_deeds(as_of) g on g.group_id = s.group_id
+),
+fitting as (
+    select k.class, k.category, k.system, bit_or(1::bigint << r.position) as owner_rules
+    from (select distinct class, category, system from named) k
+    join cat_owner_rules r on concerns_verdict(r.classes, r.categories, r.systems, k.class, k.category, k.system)
+    group by k.class, k.category, k.system
+)
+select n.*, (n.snooze->>'until')::timestamptz as snoozed_until, coalesce(f.owner_rules, 0) as owner_rules
+from named n left join fitting f on f.class = n.class and f.category = n.category and f.system is not distinct from n.system;
+
+-- outages_now: one row per outage found by `as_of`, with its state then: ongoing, silent (no call since), recovering (first answers), ended.
+create or replace macro outages_now(as_of) as table
+select o.*, case when o.ended_at <= as_of then o.ended_at end as ended_at_then,
+    case
+        when o.ended_at <= as_of and o.closed_at > as_of and as_of < o.ended_at + interval 5 minute then 'recovering'
+        when o.ended_at <= as_of then 'ended'
+        when as_of > o.last_failed_at + interval 2 hour then 'silent'
+        else 'ongoing'
+    end as state
+from outages o
+where o.found_at <= as_of;
+
+-- known_failures: one row per exception, in the episode that holds at `as_of`, with its verdict, owner, lead, money and outage.
+-- state: open, resolved. A shared object's failure counts the money of each order it holds up.
+create or replace macro known_failures(as_of) as table
+with kinds as (
+    select signature, kind from judgements(as_of) where not in_outage
+),
+met as (
+    select f.*, case when o.last_failed_at >= f.last_failed_at then o.outage_id end as outage_id
+    from (select f.*, k.kind from failures f join kinds k using (signature) where f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true)) f
+    asof left join (select system, kind, outage_id, first_failed_at, last_failed_at from outages where found_at <= as_of) o
+        on o.system = f.system and o.kind = f.kind and o.first_failed_at <= f.last_failed_at
+)
+select f.* exclude (kind, next_opened_at, first_opened_at), f.first_opened_at, case when f.resolved_at <= as_of or j.resolved_by_hand_at >= f.last_failed_at then 'resolved' else 'open' end as state,
+    case when f.resolved_at <= as_of then f.resolved_at else j.resolved_by_hand_at end as resolved_at_then,
+    j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team,
+    j.assigned_person, j.snoozed_until, j.resolved_by_hand_at, k.* exclude (object_key, owner_rules),
+    first_of(j.owner_rules & k.owner_rules) as owner_position, coalesce(j.assigned_team, r.team) as owner_team,
+    case when j.assigned_team is null and j.assigned_person is null then r.person else j.assigned_person end as owner_person
+from met f
+join judgements(as_of) j on j.signature = f.signature and j.in_outage = (f.outage_id is not null)
+join object_stakes k on k.object_key = f.object_key
+left join cat_owner_rules r on r.position = first_of(j.owner_rules & k.owner_rules);
+
+-- open_failures: known_failures that are open at `as_of`.
+create or replace macro open_failures(as_of) as table
+select * from known_failures(as_of) where state = 'open';
+
+-- group_states: one row per group with an exception known at `as_of`: figures, owner, and its state then. Amounts in reporting currency.
+-- state: resolved (none is open), snoozed (until an instant, a count, an amount or an answer), new (first seen within a day), regressed (one in
+-- five or more of the open ones had succeeded before, or was resolved by hand), escalating (a day as bad as more than two of the week
+-- before), ongoing.
+-- owner: who a person assigned; else, once nobody has answered for the rule's working time, whom it escalates to; else the rule's own.
+create or replace macro group_states(as_of) as table
+with figures as (
+    select group_id,
+        count(*) filter (state = 'open') as open_count, count(*) filter (state = 'resolved') as resolved_count,
+        count(distinct lead_key) filter (state = 'open') as order_count, count(distinct customer_id) filter (state = 'open') as customer_count,
+        coalesce(sum(blocked_amount) filter (state = 'open'), 0)::decimal(18, 2) as blocked_amount,
+        min(opened_at) filter (state = 'open') as oldest_failed_at, min(first_opened_at) as first_seen_at, max(last_failed_at) as last_failed_at,
+        sum(attempt_count) filter (state = 'open')::bigint as attempt_count,
+        count(*) filter (opened_at > as_of - interval 1 day) as day_count,
+        count(*) filter (opened_at > as_of - interval 7 day and opened_at <= as_of - interval 1 day) as week_before_count,
+        count(*) filter (state = 'open' and (episode > 1 or resolved_by_hand_at < last_failed_at)) as regressed_count,
+        mode(owner_position) filter (state = 'open') as owner_position, max(outage_id) filter (state = 'open') as outage_id
+    from known_failures(as_of)
+    group by group_id
+),
+called as (
+    select group_id, any_value(class) as class, mode(category) as category, any_value(system) as system, any_value(operation) as operation,
+        bool_or(transient) as transient, max(confidence) as confidence, arg_max(rule, confidence) as rule, arg_max(facts, confidence) as facts,
+        any_value(acknowledged_by) as acknowledged_by, any_value(acknowledged_at) as acknowledged_at, any_value(assigned_team) as assigned_team,
+        any_value(assigned_person) as assigned_person, any_value(snooze) as snooze, any_value(snoozed_at) as snoozed_at, any_value(snoozed_until) as snoozed_until,
+        any_value(resolved_by_hand_at) as resolved_by_hand_at, any_value(answered_at) as answered_at, any_value(tags) as tags, any_value(ticket) as ticket,
+        any_value(note_count) as note_count
+    from judgements(as_of)
+    group by group_id
+),
+answers as (
+    select system, max(ended_at) as answered_at
+    from operation_runs
+    where not is_error and ended_at <= as_of and system in (select system from called where snooze->>'healthy' = 'true')
+    group by system
+),
+waiting as (
+    select f.group_id, r.escalate_calendar as calendar, r.escalate_after_s as after_s, r.escalate_team, r.escalate_person, f.oldest_failed_at
+    from figures f
+    join called c using (group_id)
+    join cat_owner_rules r on r.position = f.owner_position
+    where r.escalate_after_s is not null and f.open_count > 0 and (c.answered_at is null or c.answered_at < f.oldest_failed_at)
+),
+placed as (
+    select w.*, coalesce(o.worked_before_s + least(epoch(w.oldest_failed_at) - epoch(o.opens_at), epoch(o.closes_at) - epoch(o.opens_at)), 0) + w.after_s as target_s
+    from waiting w asof left join cat_openings o on o.calendar = w.calendar and o.opens_at <= w.oldest_failed_at
+),
+escalations as (
+    select p.group_id, p.escalate_team, p.escalate_person, o.opens_at + to_microseconds(round((p.target_s - o.worked_before_s) * 1000000)::bigint) as escalates_at
+    from placed p asof left join cat_openings o on o.calendar = p.calendar and o.worked_before_s < p.target_s
+),
+standing as (
+    select c.* exclude (group_id), f.*, e.escalates_at, r.team as rule_team, r.person as rule_person, e.escalate_team, e.escalate_person,
+        c.assigned_team is null and c.assigned_person is null and coalesce(e.escalates_at <= as_of, false) as is_escalated,
+        c.snooze is not null and coalesce(c.snoozed_until > as_of, true) and coalesce(f.open_count < (c.snooze->>'count')::bigint, true)
+            and coalesce(f.blocked_amount < (c.snooze->>'amount')::decimal(18, 2), true)
+            and (coalesce(c.snooze->>'healthy', 'false') = 'false' or not coalesce(a.answered_at > c.snoozed_at, false)
+                or c.system in (select system from outages_now(as_of) where state = 'ongoing')) as is_snoozed
+    from figures f
+    join called c using (group_id)
+    left join cat_owner_rules r on r.position = f.owner_position
+    left join escalations e on e.group_id = f.group_id
+    left join answers a on a.system = c.system
+)
+select * exclude (rule_team, rule_person, escalate_team, escalate_person, is_snoozed),
+    coalesce(assigned_team, case when is_escalated then escalate_team end, rule_team) as owner_team,
+    case when assigned_team is not null or assigned_person is not null then assigned_person when is_escalated then escalate_person else rule_person end as owner_person,
+    case
+        when open_count = 0 then 'resolved'
+        when is_snoozed then 'snoozed'
+        when first_seen_at > as_of - interval 1 day then 'new'
+        when regressed_count * 5 >= open_count then 'regressed'
+        when day_count >= 5 and day_count * 3 > week_before_count then 'escalating'
+        else 'ongoing'
+    end as state
+from standing;

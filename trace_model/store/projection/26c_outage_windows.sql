@@ -1,0 +1,33 @@
+-- outage_windows (scratch): one row per stretch of a system's runs in which outages are derived again: what touched runs failed of, and every
+-- known outage that one of them may belong to, lengthen or end. Two hours without a run part outages, so stretches further apart never meet.
+-- $min_seq, $max_seq: every span of the touched traces was recorded between them.
+with touched as (
+    select * from runs_before
+    union
+    select system, ended_at, signature from operation_runs
+    where seq between $min_seq and $max_seq and trace_id in (select trace_id from touched_traces)
+),
+hours as (
+    select distinct system, date_trunc('hour', ended_at) as hour from touched
+),
+stretches as (
+    select t.system, outage_kind(availability(s.class, s.category, s.confidence)) as kind, t.ended_at as from_at, t.ended_at as until_at
+    from touched t join signatures s using (signature)
+    union
+    select o.system, o.kind, o.first_failed_at, o.last_failed_at
+    from outages o
+    semi join hours h on h.system = o.system and o.first_failed_at <= h.hour + interval 3 hour and o.closed_at >= h.hour
+),
+parted as (
+    select *, max(until_at) over (partition by system, kind order by from_at, until_at rows between unbounded preceding and 1 preceding) as until_before
+    from stretches
+    where kind is not null
+),
+numbered as (
+    select *, count(*) filter (until_before is null or from_at > until_before + interval 121 minute) over (
+        partition by system, kind order by from_at, until_at rows unbounded preceding) as number
+    from parted
+)
+select system, kind, min(from_at) as from_at, max(until_at) as until_at
+from numbered
+group by system, kind, number
