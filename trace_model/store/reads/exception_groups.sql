@@ -39,7 +39,11 @@ page as (
 named as (
     select j.group_id, f.object_key, f.sentence, f.error_code, f.last_failed_at, f.exception_id, f.opened_at, f.resolved_at
     from failures f
-    join (select distinct signature, group_id from judgements($as_of) where group_id in (select group_id from page)) j using (signature)
+    join (
+        select signature, group_id from signatures where group_id in (select group_id from page)
+        union
+        select signature, outage_group_id from signatures where outage_group_id in (select group_id from page)
+    ) j using (signature)
     where f.opened_at <= $as_of
 ),
 days as (
