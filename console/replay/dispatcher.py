@@ -45,6 +45,7 @@ class Dispatcher:
         circuits: Circuits,
         at: Hook = lambda step: None,
         pool: Executor | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -55,7 +56,8 @@ class Dispatcher:
         self._at = at
         self._pool = pool or ThreadPoolExecutor(WORKERS, "replay-call")
         self._flying: dict[tuple[str, int], str] = {}
-        self._next_call_s: dict[str, float] = {}
+        self._timer = timer
+        self._calls_due: dict[str, tuple[float, float]] = {}
         self._lock = threading.Lock()
         self.changed = threading.Event()
         """Set when a call has ended: there may be more to send."""
@@ -111,8 +113,8 @@ class Dispatcher:
             if (plan.plan_id, item.item_no) in self._flying:
                 return False
             calling = sum(1 for other in self._flying.values() if other == target)
-            is_early = time.monotonic() < self._next_call_s.get(target, 0.0)
-        if calling >= self._limits.calls_per_target or is_early:
+            due, _ = self._due(target)
+        if calling >= self._limits.calls_per_target or due < 1:
             return False
         if outstanding.get(target, 0) >= self._limits.outstanding_per_target:
             return False
@@ -121,8 +123,15 @@ class Dispatcher:
         outstanding[target] = outstanding.get(target, 0) + 1
         with self._lock:
             self._flying[plan.plan_id, item.item_no] = target
-            self._next_call_s[target] = time.monotonic() + 1.0 / self._limits.calls_per_s
+            due, now_s = self._due(target)
+            self._calls_due[target] = (due - 1, now_s)
         return True
+
+    def _due(self, target: str) -> tuple[float, float]:
+        """How many calls the target may be sent now, at most a second's worth; and the timer."""
+        now_s = self._timer()
+        left, at_s = self._calls_due.get(target, (1.0, now_s))
+        return min(left + (now_s - at_s) * self._limits.calls_per_s, max(self._limits.calls_per_s, 1.0)), now_s
 
     def _circuit_lets(
         self, plan: Plan, system: str, engine: Engine, calling: int, held: dict[str, str], target: str

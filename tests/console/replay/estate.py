@@ -90,6 +90,7 @@ class SmallEngine:
         self.books: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.posts = 0
+        self.calling = self.most_calling = 0
         self.kept: list[dict[str, Any]] = []
         self.bodies: list[dict[str, Any]] = []
         self.said = said
@@ -98,6 +99,16 @@ class SmallEngine:
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self.url = ""
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """One more call is under way within the block."""
+        with self._lock:
+            self.calling += 1
+            self.most_calling = max(self.most_calling, self.calling)
+        yield
+        with self._lock:
+            self.calling -= 1
 
     def chance(self, share: float) -> bool:
         with self._lock:
@@ -207,6 +218,10 @@ def listening(engine: SmallEngine) -> Iterator[SmallEngine]:
             self._answer(*engine.get(parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()}))
 
         def do_POST(self) -> None:
+            with engine.counted():
+                self._post()
+
+        def _post(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             answer = engine.post(self.headers["idempotency-key"], body)
             if engine.chance(engine.mischief.drops_answer):

@@ -64,6 +64,9 @@ class Clock:
         self.now += timedelta(microseconds=1)
         return self.now
 
+    def seconds(self) -> float:
+        return (self.now - BEGAN).total_seconds()
+
     def turn(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
@@ -347,7 +350,9 @@ class World:
             life.go_on()
             _deliver(engine, self.store)
             self.clock.turn(2)
-        return ledger.plan(plan.plan_id)
+        stands = ledger.plan(plan.plan_id)
+        ledger.move(plan.plan_id, "cancelled", deed="cancel", actor=OPERATOR.name, reason="the story is over")
+        return stands
 
     def _state(self, plan_id: str) -> str:
         (row,) = self.store.rows("replay_plans", plan_id=plan_id, as_of=self.clock(), limit=1, offset=0)
@@ -373,7 +378,9 @@ class _Life:
         self._ledger = Ledger(store.database, clock)
         self._ledger.doubt_unanswered()
         circuits = Circuits(clock, limits.quiet_s)
-        self._dispatcher = Dispatcher(store, self._ledger, engines, clock, limits, circuits, at, Inline())
+        self._dispatcher = Dispatcher(
+            store, self._ledger, engines, clock, limits, circuits, at, Inline(), clock.seconds
+        )
         self._settlement = Settlement(store, self._ledger, engines, clock, limits, self._dispatcher, at)
 
     def go_on(self) -> None:

@@ -398,6 +398,16 @@ def test_a_dependency_that_goes_down_holds_the_rest_and_is_tried_with_one(house:
     assert until(replays, plan, ended).totals() == {"milestone_reached": 10}
 
 
+def test_no_more_calls_are_under_way_at_a_target_than_its_limit(house: House) -> None:
+    ids = house.fail(12)
+    house.engine.mischief.is_late, house.engine.mischief.late_by_s = 1.0, 0.1
+    replays = house.replays(replace(MANY, calls_per_target=2, evidence_timeout_s=20.0))
+    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
+    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
+    assert until(replays, plan, ended).totals() == {"milestone_reached": 12}
+    assert house.engine.most_calling == 2
+
+
 def test_while_a_dependency_is_down_nothing_is_planned_to_be_sent(house: House) -> None:
     ids = house.fail(1)
     house.engine.mischief.down = {"erp-de"}

@@ -69,3 +69,13 @@ def test_a_broken_target_costs_the_canary_alone(world: World) -> None:
     outcome = world.send(engine, limits, 40)
     assert (outcome.state, sum(engine.runs.values())) == ("paused", limits.canary_count)
     assert "canary did not reach its milestone" in (outcome.state_reason or "")
+
+
+def test_no_target_is_called_faster_than_its_limit(world: World) -> None:
+    engine = LyingEngine(world.clock, random.Random(1), Odds(*[0.0] * 13))
+    limits = replace(ReplayLimits(), calls_per_s=0.5, calls_per_target=100, canary_above=1000, wave_size=1000)
+    began_s = world.clock.seconds()
+    plan = world.send(engine, limits, 30, rounds=20)
+    passed_s = world.clock.seconds() - began_s
+    assert 10 <= sum(engine.calls.values()) <= 1 + 0.5 * passed_s
+    assert plan.state == "running"
