@@ -93,8 +93,9 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnectio
     monkeypatch.setattr(catalogue_tables, "LAST_DAY", date(2020, 6, 30))
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'Australia/Lord_Howe'")  # the session's zone must not matter
-        tables_only, _, macros = sql("derived.sql").partition("-- warnings:")
-        connection.execute(tables_only + "-- promise_holds" + macros.partition("-- promise_holds")[2])
+        connection.execute(sql("migrations/001_kept.sql"))
+        catalogue_tables.load(connection, load())
+        connection.execute(sql("derived.sql"))
         yield connection
 
 
