@@ -139,10 +139,11 @@ async def invalid_tax_registration(deal: Deal) -> None:
 
 
 async def stale_terms_mapping(deal: Deal) -> None:
-    """The engine's table of payment terms is stale: the ERP books the order with other terms than were agreed."""
+    """The engine's table of payment terms is stale: the ERP books other terms than were agreed, and billing bills by them."""
     await deal.quote()
     agreed = deal.order.customer.payment_terms
-    deal.mapping_faults["erp.create_order"] = {"payment_terms": "NET90" if agreed != "NET90" else "NET14"}
+    booked = {"payment_terms": "NET90" if agreed != "NET90" else "NET14"}
+    deal.mapping_faults |= {"erp.create_order": booked, "billing.issue_invoice": booked}
     await deal.submit()
     deal.estate.truth.contradicted("check.mismatch_erp_order", deal.order.ref, "contract_schema")
     await deal.to_cash()
