@@ -25,9 +25,7 @@ def _scoped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     path.write_text(text.replace(plain, plain + "    scope: system\n"), "utf-8")
     given = load(str(path))
     assert next(t.scope for t in given.object_types if t.name == "order") == "system"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conftest, "load", lambda: given)
-        made = House()
+    made = House(catalogue=given)
     for entity, amount in (("erp-de", "100.00"), ("erp-us", "999.00")):
         made.span(
             "crm.submit_order",
