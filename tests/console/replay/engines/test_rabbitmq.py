@@ -70,6 +70,12 @@ class Broker:
     def stop(self) -> None:
         self.signal(signal.SIGKILL)
         self.process.wait(30)
+        # Erlang's name server has left the group; it ends once it has seen that its only node is gone
+        kill = ["epmd", "-kill"]
+        wait_for(
+            lambda: "Killed" in subprocess.run(kill, env=self._environment, capture_output=True, text=True).stdout,
+            "Erlang's name server has ended",
+        )
 
     def url(self, user: str = "cashier", password: str = PASSWORD) -> str:
         return f"amqp://{user}:{password}@127.0.0.1:{self.port}/%2F?retry_delay=0"
