@@ -22,24 +22,32 @@ runs as (
     where h.ended_at <= w.until_at + interval 2 hour
 ),
 answers as (
-    select system, kind, from_at, list(ended_at order by ended_at) as times
+    select system, kind, from_at, ended_at as answered_at,
+        row_number() over (partition by system, kind, from_at order by ended_at) as answer_no
     from runs
     where is_answer
-    group by system, kind, from_at
 ),
 failing as (
-    select f.*, coalesce(a.times, []) as times
+    select *
     from (
         select *, count(*) filter (is_answer) over (partition by system, kind, from_at order by ended_at range unbounded preceding) as answers_before
         from runs
-    ) f
-    left join answers a using (system, kind, from_at)
-    where f.is_failed and f.ended_at >= f.from_at
+    )
+    where is_failed and ended_at >= from_at
+),
+answered as (
+    -- the answer before each failure, and the ten after it
+    select f.trace_id, f.span_id, f.system, f.kind, f.from_at,
+        max(a.answered_at) filter (f.place = 0) as answered_before_at,
+        list(a.answered_at order by a.answered_at) filter (f.place > 0 and a.answered_at <= f.ended_at + interval 2 hour) as answers_after
+    from (select *, unnest(range(11)) as place from failing) f
+    join answers a on a.system = f.system and a.kind = f.kind and a.from_at = f.from_at and a.answer_no = f.answers_before + f.place
+    group by f.trace_id, f.span_id, f.system, f.kind, f.from_at
 ),
 followed as (
-    select * exclude (times), times[answers_before] as answered_before_at,
-        list_filter(times[answers_before + 1:answers_before + 10], lambda t: t <= ended_at + interval 2 hour) as answers_after
-    from failing
+    select f.*, a.answered_before_at, a.answers_after
+    from failing f
+    left join answered a using (trace_id, span_id, system, kind, from_at)
 ),
 closing as (
     select *, answers_after[1] as answered_after_at,
