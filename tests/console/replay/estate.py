@@ -218,17 +218,16 @@ def listening(engine: SmallEngine) -> Iterator[SmallEngine]:
             self._answer(*engine.get(parts.path, {k: v[0] for k, v in parse_qs(parts.query).items()}))
 
         def do_POST(self) -> None:
+            # counted until the answer is about to leave: whoever hears it may call again at once
             with engine.counted():
-                self._post()
-
-        def _post(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            answer = engine.post(self.headers["idempotency-key"], body)
-            if engine.chance(engine.mischief.drops_answer):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                answer = engine.post(self.headers["idempotency-key"], body)
+                is_dropped = engine.chance(engine.mischief.drops_answer)
+                if not is_dropped and engine.chance(engine.mischief.is_late):
+                    time.sleep(engine.mischief.late_by_s)
+            if is_dropped:
                 self.close_connection = True
                 return
-            if engine.chance(engine.mischief.is_late):
-                time.sleep(engine.mischief.late_by_s)
             self._answer(*answer)
 
         def _answer(self, status: int, body: dict[str, Any], headers: dict[str, str]) -> None:
