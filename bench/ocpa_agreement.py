@@ -1,7 +1,7 @@
 """Whose timeline holds what: ours against ocpa's leading-type executions (Adams, Schuster, van der Aalst 2022), on random logs.
 
 ocpa pins an old pm4py (AGPL) and is never imported here: it runs in `.venv-ocpa`, which this makes, or as `CASHTRAIL_OCPA_PYTHON`
-says. Both read the same events. Where they differ, it must be for one of the two reasons of docs/decisions/005: this works out by
+says. Both read the same events. Where they differ, it must be for one of the two reasons of docs/decisions/006: this works out by
 hand, in plain loops, what each rule gives, and counts what neither explains.
 """
 

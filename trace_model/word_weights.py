@@ -21,7 +21,7 @@ def features(words: Sequence[str]) -> Iterator[str]:
     """Each feature of `words` once: the words themselves, neighbours, and the beginnings of long words.
 
     >>> sorted(features(["tax", "registration", "missing", "7"]))
-    ['missi~', 'missing', 'regis~', 'registration', 'registration missing', 'tax', 'tax registration']
+    ['missing', 'missi~', 'registration', 'registration missing', 'regis~', 'tax', 'tax registration']
     """
     told = [word for word in words if word != "|" and not word.isdigit()]
     seen = dict.fromkeys(told)

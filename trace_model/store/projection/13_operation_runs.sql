@@ -1,17 +1,22 @@
 -- operation_runs: one row per run of an operation on one object, with the evidence of its deepest failing span. Replaced by trace.
 -- Of the calls that failed inside a run, the one that ended last is its cause: what failed before it, or succeeded when it was called again,
 -- is a retry that healed. Of that call's failing spans the deepest speaks, an exception event before a status description.
-with recursive failing as (
+with recursive failing as materialized (
     select s.*, c.parent_seq, coalesce(c.operation_seq, c.keyed_seq) as above_seq, coalesce(c.operation_depth, c.keyed_depth) as depth
     from trace_spans s join span_context c using (seq)
     where s.is_error and coalesce(c.operation_seq, c.keyed_seq) is not null
 ),
-called_again as (
-    -- the same call under the same span succeeded afterwards
-    select f.seq
+siblings as materialized (
+    select f.seq, f.name, f.ended_at, c.seq as sibling_seq
     from failing f
     join span_context c on c.parent_seq = f.parent_seq
-    join trace_spans s on s.seq = c.seq and s.name = f.name and not s.is_error and s.started_at >= f.ended_at
+),
+called_again as materialized (
+    -- the same call under the same span succeeded afterwards
+    select distinct b.seq
+    from siblings b
+    join trace_spans s on s.seq = b.sibling_seq
+    where s.name = b.name and not s.is_error and s.started_at >= b.ended_at
 ),
 branches as (
     select f.seq, f.above_seq, f.ended_at as branch_ended_at, f.span_id as branch_span_id
