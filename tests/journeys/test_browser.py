@@ -6,11 +6,13 @@ Open Today, search an order by its invoice number, open its timeline, see the fa
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bench.served import Served, free_port, running
@@ -50,6 +52,10 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
         courier = threading.Thread(target=deliver, daemon=True)
         courier.start()
+        shown_by = time.monotonic() + 60
+        while not httpx.get(f"{served.url}/api/v1/search", params={"q": invoice}, timeout=30).json()["matches"]:
+            assert time.monotonic() < shown_by, f"invoice {invoice} was sent and is not shown"
+            time.sleep(0.2)
         yield Stage(served, estate, truth["order"], invoice)
         over.set()
         courier.join(10)
