@@ -5,10 +5,8 @@ pm4py is AGPL and never imported here: it runs in `.venv-pm4py`, which this make
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.peers import python_with
 from collectors.files import load
 from collectors.ingest import Ingest
 from collectors.ocel import EventLogs
@@ -101,7 +100,7 @@ def _load_s(path: Path) -> float:
 
 
 def _read_back(log: Path, exports: dict[str, Path]) -> list[dict[str, Any]]:
-    python = _pm4py_python()
+    python = python_with("pm4py")
     if python is None:
         return [{"skipped": "pm4py could not be installed into .venv-pm4py"}]
     rows = []
@@ -114,19 +113,6 @@ def _read_back(log: Path, exports: dict[str, Path]) -> list[dict[str, Any]]:
             {"read by pm4py": what} | dict(zip(("events", "objects", "e2o", "o2o"), map(int, told), strict=True))
         )
     return rows
-
-
-def _pm4py_python() -> str | None:
-    """An interpreter that has pm4py; None where none can be made."""
-    if given := os.environ.get("CASHTRAIL_PM4PY_PYTHON"):
-        return given
-    folder = ROOT / ".venv-pm4py"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        (folder / ".gitignore").write_text("*\n", "utf-8")
-    installed = subprocess.run([str(python), "-m", "pip", "install", "--quiet", "pm4py"], check=False)
-    return str(python) if installed.returncode == 0 else None
 
 
 if __name__ == "__main__":

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 import subprocess
-import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -20,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.peers import python_with
 from collectors.files import load
 from collectors.ingest import Ingest
 from collectors.ocel import EventLogs
@@ -83,7 +82,7 @@ print("EXECUTIONS" + json.dumps([sorted(map(list, objects)) for objects in log.p
 
 def run() -> list[dict[str, Any]]:
     """One row a kind of log: how many orders' members agree, differ for each reason, and differ for none."""
-    python = _ocpa_python()
+    python = python_with("ocpa")
     if python is None:
         return [{"skipped": "ocpa could not be installed into .venv-ocpa"}]
     rows = []
@@ -236,19 +235,6 @@ def _things(events: LogEvents) -> list[Thing]:
 
 def _at(number: int) -> str:
     return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)).isoformat()
-
-
-def _ocpa_python() -> str | None:
-    """An interpreter that has ocpa; None where none can be made."""
-    if given := os.environ.get("CASHTRAIL_OCPA_PYTHON"):
-        return given
-    folder = ROOT / ".venv-ocpa"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        (folder / ".gitignore").write_text("*\n", "utf-8")
-    installed = subprocess.run([str(python), "-m", "pip", "install", "--quiet", "ocpa"], check=False)
-    return str(python) if installed.returncode == 0 else None
 
 
 if __name__ == "__main__":
