@@ -101,7 +101,10 @@ class EventLog(Protocol):
 
 FINDINGS: dict[str, tuple[str, str]] = {
     "event_without_time": ("event without a time", "left out: nothing says when it happened"),
-    "unreadable_time": ("time that cannot be read", "events with one are left out"),
+    "unreadable_time": (
+        "time that cannot be read",
+        "events with one are left out: declare how it is written, as in event_table: {time_formats: ['%d/%m/%Y %H:%M']}",
+    ),
     "time_in_other_form": ("time that is not ISO 8601", "read as it is commonly meant"),
     "table_missing": ("table or column that OCEL 2.0 asks for and that is not there", "read from what is there"),
     "text_is_not_utf8": ("document whose text is not UTF-8", "read with a sign in place of each letter that is not"),
@@ -193,6 +196,10 @@ _BROWSER_TIME = re.compile(r"^\w{3} (\w{3} \d{2} \d{4} \d{2}:\d{2}:\d{2}) GMT([+
 _UNIX_TIME = re.compile(r"^\d{9,10}(\d{3}|\d{6}|\d{9})?(\.\d+)?$")
 _DATE_WITH_SLASHES = re.compile(r"^(\d{4})/(\d{2})/(\d{2})")
 _DATE_WITH_DOTS = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})")
+_TWO_DAYS = re.compile(
+    r"^\d{1,2}(?P<mark>[/-])\d{1,2}(?P=mark)(?P<year>\d{4}|\d{2})"
+    r"((?P<between>, |[ T])\d{1,2}:(?P<minute>\d{2})(:(?P<second>\d{2})(?P<fraction>\.\d{1,6})?)?(?P<gap> ?)(?P<half>[AaPp][Mm])?)?$"
+)
 _TIME_THEN_ZONE = re.compile(r"^(.*\d)\s+(?:(?:UTC|GMT)?([+-]\d{2}:?\d{2})|(?:UTC|GMT|Z))$", re.IGNORECASE)
 _TAKES_BACK = re.compile(r"cancel|void|revok|revers|withdr|storn|abort|annul|undo|refus", re.IGNORECASE)
 
@@ -215,30 +222,70 @@ def takes_back(event_type: str) -> bool:
     return _TAKES_BACK.search(event_type) is not None
 
 
-def instant(text: str) -> tuple[int, bool] | None:
+def instant(text: str, formats: Sequence[str] = ()) -> tuple[int, bool] | None:
     """Unix nanoseconds of a time as logs write them, and whether it named its zone; None where it cannot be read.
 
-    ISO 8601 with `T` or a space, and what `plain_time` can put so. Finer than a microsecond is cut off.
+    By the first of the declared `formats` (as strptime has them) that fits; else ISO 8601 with `T` or a space, and what
+    `plain_time` can put so. Finer than a microsecond is cut off.
 
     >>> instant("2023-04-03 12:08:18"), instant("2023-04-03T14:08:18.5+02:00"), instant("soon")
     ((1680523698000000000, False), (1680523698500000000, True), None)
+    >>> instant("03/04/2023 12:08"), instant("03/04/2023 12:08", ["%d/%m/%Y", "%d/%m/%Y %H:%M"])
+    (None, (1680523680000000000, False))
     """
     text = text.strip()
-    try:
-        read = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
-    except ValueError:
-        if (other := plain_time(text)) is None:
-            return None
-        read = other
-    else:
-        if text.isdigit() and len(text) > 8:  # 1680523698 is a count of seconds, not the year 1680
-            read = plain_time(text) or read
+    read = declared_time(text, formats)
+    if read is None and (read := _common_time(text)) is None:
+        return None
     zoned = read.tzinfo is not None
     try:
         ns = ((read if zoned else read.replace(tzinfo=UTC)) - EPOCH) // timedelta(microseconds=1) * 1000
     except OverflowError:
         return None
     return (ns, zoned) if -INT64_MAX <= ns <= INT64_MAX else None
+
+
+def declared_time(text: str, formats: Sequence[str]) -> datetime | None:
+    """The time that the first fitting one of the declared formats reads; None where none fits."""
+    for each in formats:
+        try:
+            return datetime.strptime(text.strip(), each)  # noqa: DTZ007 - whether it names a zone is told by `instant`
+        except ValueError:
+            continue
+    return None
+
+
+def day_first_or_month_first(text: str) -> dict[bool, str]:
+    """How a date with slashes or dashes may be written: the format if the day comes first (True), if the month does (False).
+
+    Both where the text is two days; none where it is no such date.
+
+    >>> day_first_or_month_first("03/04/2023 12:08")
+    {True: '%d/%m/%Y %H:%M', False: '%m/%d/%Y %H:%M'}
+    >>> day_first_or_month_first("25-04-2023"), day_first_or_month_first("4/25/23 1:08:30 PM"), day_first_or_month_first("soon")
+    ({True: '%d-%m-%Y'}, {False: '%m/%d/%y %I:%M:%S %p'}, {})
+    """
+    if (found := _TWO_DAYS.match(text.strip())) is None:
+        return {}
+    mark, year, between = found["mark"], "%Y" if len(found["year"]) == 4 else "%y", found["between"] or ""
+    clock = ""
+    if found["minute"]:
+        clock = between + ("%I" if found["half"] else "%H") + ":%M" + (":%S" if found["second"] else "")
+        clock += (".%f" if found["fraction"] else "") + ((found["gap"] or "") + "%p" if found["half"] else "")
+    written = {
+        first: f"{'%d' if first else '%m'}{mark}{'%m' if first else '%d'}{mark}{year}{clock}" for first in (True, False)
+    }
+    return {first: each for first, each in written.items() if declared_time(text, [each]) is not None}
+
+
+def _common_time(text: str) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
+    except ValueError:
+        return plain_time(text)
+    if text.isdigit() and len(text) > 8:  # 1680523698 is a count of seconds, not the year 1680
+        return plain_time(text) or read
+    return read
 
 
 def plain_time(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from collectors.event_log import EventLog, folded, instant, takes_back
+from collectors.event_log import EventLog, day_first_or_month_first, folded, instant, takes_back
 
 FEW = 20
 """A type with this many times fewer objects than the leading one is taken for master data: customers, products."""
@@ -30,6 +30,8 @@ class Census:
     """How many relations there are between two types, the names in order."""
     earlier: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Of those, how many tie an object of the first type to one of the second that shows later."""
+    time_formats: dict[bool, dict[str, None]] = field(default_factory=lambda: {True: {}, False: {}})
+    """How the times that may be two days are written if the day comes first (True), and if the month does; both if the log fits both."""
 
 
 def count(log: EventLog) -> Census:
@@ -40,7 +42,11 @@ def count(log: EventLog) -> Census:
     first: dict[str, int] = {}
     together: Counter[tuple[str, str]] = Counter()
     for event in log.events():
-        at = instant(event.time or "")
+        if (at := instant(event.time or "")) is None and (written := day_first_or_month_first(event.time or "")):
+            for order in census.time_formats.keys() - written.keys():
+                del census.time_formats[order]
+            for order, formats in census.time_formats.items():
+                formats[written[order]] = None
         here = list(dict.fromkeys(key for key, _ in event.objects if key in types))
         census.events[event.type] += 1
         census.named_by[event.type].update({types[key] for key in here})
@@ -112,6 +118,7 @@ def suggest(log: EventLog) -> str:
             f"operations: [{_quoted(event_type.strip())}]{seen}, owner_team: operations, system: log}}"
         )
     lines += [
+        *_time_formats(census),
         "calendars:",
         "  - {name: always, time_zone: UTC, hours: always}",
         "promises: []",
@@ -121,6 +128,20 @@ def suggest(log: EventLog) -> str:
         "  - {team: operations}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _time_formats(census: Census) -> list[str]:
+    """How the log writes its times, where that is not as everywhere; nothing where it writes them both ways."""
+    orders = {
+        first: ", ".join(f"'{each}'" for each in formats) for first, formats in census.time_formats.items() if formats
+    }
+    if not orders:
+        return []
+    if len(orders) == 1:
+        return [f"event_table: {{time_formats: [{next(iter(orders.values()))}]}}"]
+    return [
+        f"event_table: {{time_formats: [{orders[True]}]}}   # guessed; if the month comes first: [{orders[False]}]",
+    ]
 
 
 def _lead(census: Census) -> str:

@@ -31,6 +31,8 @@ from collectors.event_log import (
     LogObject,
     ObjectRelation,
     TypeDeclaration,
+    day_first_or_month_first,
+    declared_time,
     instant,
     iso,
     takes_back,
@@ -55,6 +57,19 @@ class Place:
     service: str
 
 
+def _how_to_declare(time: str) -> str:
+    """What is wrong with a time that cannot be read, and what to declare so that it can."""
+    match day_first_or_month_first(time):
+        case {True: day_first, False: month_first}:
+            return (
+                f"is two days. Declare event_table: {{time_formats: ['{day_first}']}} in the catalogue if the day comes "
+                f"first, ['{month_first}'] if the month does"
+            )
+        case {True: only} | {False: only}:
+            return f"is no ISO 8601 time. Declare event_table: {{time_formats: ['{only}']}} in the catalogue"
+    return "is no ISO 8601 time. Declare how it is written by event_table: {time_formats: [...]} in the catalogue"
+
+
 class LogSpans:
     """The spans of one log. Iterating reads the log once and fills its report."""
 
@@ -63,6 +78,7 @@ class LogSpans:
         self._report = log.report
         self._catalogue = catalogue
         self._names = LogNames(catalogue, log.report)
+        self._formats = catalogue.event_table.time_formats
         self._source = source
         self._batch = Gathering(source)
         self._types: dict[str, str] = {}
@@ -160,7 +176,7 @@ class LogSpans:
             self._report.found("event_without_time", f"{event.id} ({event.type})")
             return None
         if (at_ns := self._instant(event.time)) is None:
-            self._batch.refuse("unreadable_time", f"event {event.id!r}: {event.time!r} is no ISO 8601 time")
+            self._batch.refuse("unreadable_time", f"event {event.id!r}: {event.time!r} {_how_to_declare(event.time)}")
         return at_ns
 
     def _key_of_new(self, event: Event, at_ns: int) -> tuple[str, ...] | None:
@@ -332,18 +348,21 @@ class LogSpans:
         """When something without an event of its own shows: with `key`, else by its values' times, else as the log begins."""
         if key is not None and key in self._first:
             return self._first[key][0]
-        times = [read[0] for _, time, _ in values if time and (read := instant(time)) and read[0] >= YEAR_1990_NS]
+        times = [read[0] for _, time, _ in values if time and (read := self._read(time)) and read[0] >= YEAR_1990_NS]
         return min(times, default=self._begins_ns or 0)
 
     def _instant(self, text: str) -> int | None:
-        if (read := instant(text)) is None:
+        if (read := self._read(text)) is None:
             self._report.found("unreadable_time", repr(text))
             return None
-        if not _ISO_DATE.match(text):
+        if not _ISO_DATE.match(text) and declared_time(text, self._formats) is None:
             self._report.found("time_in_other_form", repr(text.strip()))
         if not read[1]:
             self._report.found("time_without_zone", text)
         return read[0]
+
+    def _read(self, text: str) -> tuple[int, bool] | None:
+        return instant(text, self._formats)
 
     def _trace_id(self, *key: str) -> bytes:
         return blake2b("\x1f".join((self._log.name, *key)).encode(), digest_size=16).digest()

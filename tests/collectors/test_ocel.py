@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from collectors.batch import MalformedRequest
-from collectors.event_log import LogReport
+from collectors.event_log import LogReport, iso
 from collectors.files import READERS, LoadReport, Progress, load
 from collectors.ingest import Ingest
 from collectors.ocel import EventLogs
@@ -428,6 +428,54 @@ def test_the_catalogue_may_name_the_columns_of_a_table(tmp_path: Path, store: Me
     load([path], ingest, readers=(*logs.readers, *READERS))
     event = of_kind(store.rows(), "event")[0]["attributes"]
     assert (event["q2c.order.id"], event["q2c.invoice.id"]) == ("A1", ["R1", "R2"])
+
+
+DAY_FIRST = "Case ID,Activity,Timestamp\nA1,place order,05/03/2026 09:00\nA1,pay order,06/03/2026 17:30\n"
+
+
+def test_a_date_that_is_two_days_is_refused_and_what_to_declare_is_said(tmp_path: Path, keep: Keep) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(DAY_FIRST, "utf-8")
+    _, report, loaded = keep(path)
+    assert loaded.refused == {"unreadable_time": 2}
+    assert "if the day comes first, ['%m/%d/%Y %H:%M'] if the month does" in loaded.faults[0].what
+    assert "['%d/%m/%Y %H:%M']" in loaded.faults[0].what
+    assert "time_formats" in str(report.findings["unreadable_time"])
+
+
+@pytest.mark.parametrize(("time_format", "month"), [("%d/%m/%Y %H:%M", "2026-03-05"), ("%m/%d/%Y %H:%M", "2026-05-03")])
+def test_the_catalogue_may_say_which_day_a_date_is(
+    time_format: str, month: str, tmp_path: Path, store: MemoryStore, ingest: Ingest
+) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(DAY_FIRST, "utf-8")
+    catalogue = loader.load("ocel_order_management.yaml")
+    table = catalogue.event_table.model_copy(update={"time_formats": [time_format]})
+    logs = EventLogs(catalogue.model_copy(update={"event_table": table}))
+    loaded = load([path], ingest, readers=(*logs.readers, *READERS))
+    assert not loaded.refused_count
+    assert "time_in_other_form" not in logs.reports[0].findings
+    events = of_kind(store.rows(), "event")
+    assert [iso(row["start_unix_ns"]) for row in events if row["attributes"]["q2c.operation"] == "place order"] == [
+        f"{month}T09:00:00Z"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ("06/03/2026 17:30", "time_formats: ['%d/%m/%Y %H:%M']}   # guessed"),
+        ("26/03/2026 17:30:01", "time_formats: ['%d/%m/%Y %H:%M', '%d/%m/%Y %H:%M:%S']}\n"),
+        ("03/26/2026 17:30", "time_formats: ['%m/%d/%Y %H:%M']}\n"),
+    ],
+)
+def test_a_suggestion_says_how_the_log_writes_its_dates(second: str, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(DAY_FIRST.replace("06/03/2026 17:30", second), "utf-8")
+    text = EventLogs(loader.load()).suggestion(path)
+    assert says in text
+    (tmp_path / "mine.yaml").write_text(text, "utf-8")
+    assert loader.load(str(tmp_path / "mine.yaml")).event_table.time_formats
 
 
 def test_the_running_example_is_read_whole(shared_data: Path, keep: Keep) -> None:

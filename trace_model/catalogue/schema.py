@@ -6,11 +6,11 @@ A catalogue is read once at start, checked as a whole (`loader.py`) and loaded i
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from trace_model.catalogue.alert_rules import AlertRules
 from trace_model.catalogue.calendar_schema import Calendar
@@ -25,6 +25,21 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 SystemName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Attribute = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _says_a_day(time_format: str) -> str:
+    """`time_format`, if by it a day can be written and read back. Raises ValueError for any other."""
+    day = date(2026, 3, 5)
+    try:
+        if datetime.strptime(day.strftime(time_format), time_format).date() == day:  # noqa: DTZ007 - the day alone matters
+            return time_format
+    except ValueError:
+        pass
+    raise ValueError(f"'{time_format}' says no day; write it as in '%d/%m/%Y %H:%M' (day, month, year, hour, minute)")
+
+
+TimeFormat = Annotated[str, AfterValidator(_says_a_day)]
+"""How a time is written, in the signs of strptime."""
 
 ROLES: tuple[str, ...] = (
     "correlation_id",
@@ -388,6 +403,8 @@ class EventTable(Part):
     case: list[Attribute] = ["case:concept:name", "case id", "case_id", "case"]
     case_type: Name | None = None
     objects: dict[str, Name] = {}
+    time_formats: list[TimeFormat] = []
+    """How times are written where it is not as everywhere: tried in order, before ISO 8601. `03/04/2026` needs it."""
 
 
 class Team(Part):
