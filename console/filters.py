@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, get_args
 
 from console import periods
+from trace_model.catalogue.check_rules import ExceptionKind
 
 PAGE_ROWS = 50
 
@@ -121,6 +122,7 @@ EXCEPTION_GROUPS: tuple[Filter, ...] = (
     Filter("state", "group_state", "State", one_of(*GROUP_STATES)),
     Filter("outage", "outage_id", "Outage", text),
     Filter("tag", "tag", "Tag", text),
+    Filter("kind", "kind", "Kind", one_of(*get_args(ExceptionKind))),
     Filter("min_amount", "min_amount", "Minimum amount", amount),
     Filter("sort", "sort", "Order", one_of(*GROUP_SORTS), "money"),
     Filter("snoozed", "include_snoozed", "Show snoozed", yes_no, False),

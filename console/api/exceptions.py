@@ -16,10 +16,12 @@ from console.api.timelines import exception_as_dict
 from console.api.wire import instant, offset_of, page, plain
 from console.resources import current
 from console.saved_views import ROOM, SavedViews
+from trace_model.catalogue.check_rules import ExceptionKind
 from trace_model.errors import UnknownThing
 from trace_model.store.actions import Action
 
 router = APIRouter(tags=["exceptions"])
+Kind = Annotated[ExceptionKind | None, Query(description="failed operations, or what a check found")]
 FailureClass = Literal["business", "technical", "dependency", "unknown"]
 
 
@@ -34,6 +36,7 @@ def exceptions(
     group_id: str | None = None,
     system: str | None = None,
     outage_id: str | None = None,
+    kind: Kind = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def exceptions(
     offset = offset_of(cursor)
     rows = r.store.rows(
         "exceptions", as_of=at, state=None if state == "all" else state, category=category, owner_team=owner_team, group_id=group_id,
-        system=system, outage_id=outage_id, limit=limit, offset=offset, **{"class": class_},
+        system=system, outage_id=outage_id, kind=kind, limit=limit, offset=offset, **{"class": class_},
     )  # fmt: skip
     return page(
         "exceptions", [exception_as_dict(e) for e in rows], offset, limit, at, rows[0]["total_count"] if rows else 0
@@ -70,11 +73,13 @@ def exception(r: Reading, who: Asker, at: AsOf, exception_id: str) -> dict[str, 
         "lead_amount",
         "lead_currency",
         "runbook",
-        "is_uncertain",
+        "target_state",
+        "target_evidence",
     )
     return {
         **exception_as_dict(e),
         **plain({key: e[key] for key in stake}),
+        "is_uncertain": e["kind"] == "unknown_status",
         "customer": e["customer_name"] or e["customer_id"],
         "attempts": plain(ask("exception_attempts")),
         "episodes": plain(ask("exception_episodes")),
@@ -82,6 +87,27 @@ def exception(r: Reading, who: Asker, at: AsOf, exception_id: str) -> dict[str, 
         "fixes": plain(ask("exception_fixes")),
         "payloads": plain(ask("exception_payloads")) if who.may(Right.READ_PAYLOADS) else None,
         "as_of": instant(at),
+    }
+
+
+class Inquiry(BaseModel):
+    """Why the target is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = ""
+
+
+@router.post("/exceptions/{exception_id}/probe")
+def probe(who: Asker, exception_id: str, body: Annotated[Inquiry, Body()]) -> dict[str, Any]:
+    """Asks the target whether it has what no answer came to; answers its word and the audit entry."""
+    action = current().replays.inquiries.ask(who, exception_id, body.reason)
+    told = json.loads(action.detail)
+    return {
+        "action_no": action.action_no,
+        "exception_id": exception_id,
+        "actor": action.actor,
+        "acted_at": instant(action.acted_at),
+        **{name: told[name] for name in ("state", "evidence", "flow_stands", "engine")},
     }
 
 
@@ -97,6 +123,7 @@ def exception_groups(
     state: Literal["new", "ongoing", "escalating", "regressed", "snoozed"] | None = None,
     outage_id: str | None = None,
     tag: str | None = None,
+    kind: Kind = None,
     min_amount: Decimal | None = None,
     include_snoozed: bool = False,
     sort: Literal["money", "time", "oldest", "latest"] = "money",
@@ -107,7 +134,8 @@ def exception_groups(
     offset = offset_of(cursor)
     rows = r.store.rows(
         "exception_groups", as_of=at, category=category, owner_team=owner_team, system=system, owner_person=owner_person, group_state=state,
-        outage_id=outage_id, tag=tag, min_amount=min_amount, include_snoozed=include_snoozed, sort=sort, limit=limit, offset=offset,
+        outage_id=outage_id, tag=tag, kind=kind, min_amount=min_amount,
+        include_snoozed=include_snoozed, sort=sort, limit=limit, offset=offset,
         **{"class": class_},
     )  # fmt: skip
     total = rows[0]["total_count"] if rows else 0

@@ -243,6 +243,7 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
     shape: dict[str, Any] = {
         "exception_id": e["exception_id"],
         "group_id": e["group_id"],
+        "kind": e["kind"],
         "class": e["class"],
         "category": e["category"],
         "transient": e["transient"],

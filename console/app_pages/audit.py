@@ -25,6 +25,7 @@ SUBJECTS = {
     "alert": "Alert",
     "alert_silence": "Silence",
     "alert_delivery": "Delivery",
+    "exception": "Exception",
     "saved_view": "Saved view",
 }
 
@@ -74,6 +75,7 @@ def _subject(view: View, a: Row) -> Html:
     kind = SUBJECTS.get(a["subject_type"], a["subject_type"].replace("_", " "))
     href = {
         "exception_group": view.link("exceptions", group=a["subject_id"]),
+        "exception": view.link("exception", id=a["subject_id"]),
         "replay_plan": view.link("replays", plan=a["subject_id"]),
     }.get(a["subject_type"])
     return link(kind, href) if href else tag("span", kind)

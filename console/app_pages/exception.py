@@ -32,6 +32,8 @@ def story(view: View) -> None:
     panel(exception_parts.at_stake(view, e), key="at_stake")
     if e["state"] == "open" and e["replayable"] and view.live and view.who.may(Right.REPLAY):
         replaying.offer([e["exception_id"]], [e["class"]], key="replay_exception")
+    if e["state"] == "open" and e["kind"] == "unknown_status" and view.live and view.who.may(Right.TRIAGE):
+        exception_parts.offer_inquiry(view, e)
     panel(exception_parts.cause(view, e), key="cause")
     tried = view.rows("exception_attempts", **of)
     panel(exception_parts.attempts(view, tried, view.rows("exception_episodes", **of)), key="attempts")

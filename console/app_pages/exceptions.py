@@ -14,7 +14,7 @@ from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
-from console.components.signs import CLASS, EXCEPTION, GROUP, badge, known
+from console.components.signs import CLASS, EXCEPTION, GROUP, KIND, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
 from console.deeds import GROUPS_MOST
@@ -23,7 +23,7 @@ from console.filters import EXCEPTION_GROUPS, GROUP_STATES, PAGE_ROWS, Asked
 MEMBERS = 100
 SORTS = {"money": "Most money, then least time,", "time": "Least time", "oldest": "Oldest", "latest": "Latest failure"}
 DOWNLOADED = downloads.columns(
-    "class category sentence=what_happened system operation error_code open_count=open "
+    "class kind category sentence=what_happened system operation error_code open_count=open "
     "order_count=orders customer_count=customers blocked_amount=money_held "
     "reporting_currency=currency state due_at oldest_failed_at last_failed_at owner_team owner_person=person ticket "
     "confidence rule group_id"
@@ -227,6 +227,7 @@ def _about(view: View, g: dict[str, Any]) -> Html:
         [
             ("Money held", view.money(g["blocked_amount"])),
             ("Orders, customers", f"{g['order_count']:,}, {g['customer_count']:,}"),
+            ("Kind", badge(known(KIND, g["kind"]))),
             ("Operation", g["operation_label"] or g["operation"]),
             ("System", g["system"]),
             ("Oldest, latest", join([view.ago(g["oldest_failed_at"]), ", ", view.ago(g["last_failed_at"])])),
@@ -303,6 +304,8 @@ def _history(view: View, g: dict[str, Any]) -> Html:
 
 def _marks(view: View, g: dict[str, Any]) -> Html:
     marks = [badge(known(CLASS, g["class"])), f" · {g['category'].replace('_', ' ')}"]
+    if g["kind"] != "failed_operation":
+        marks += [" · ", badge(known(KIND, g["kind"]))]
     if g["acknowledged_by"]:
         marks.append(f", acknowledged by {g['acknowledged_by']}")
     if g["is_escalated"]:
@@ -362,6 +365,7 @@ live(classes)
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.choice("owner_team", "Owner", filter_bar.teams(), ask)
     filter_bar.choice("system", "System", filter_bar.system_labels(), ask)
+    filter_bar.choice("kind", "Kind", {name: sign.word for name, sign in KIND.items()}, ask, width=150)
     filter_bar.choice("state", "State", {name: GROUP[name].word for name in GROUP_STATES}, ask, width=130)
     filter_bar.choice(
         "sort", "Most money first", {name: f"{word.rstrip(',')} first" for name, word in SORTS.items()}, ask, width=190

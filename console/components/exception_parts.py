@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from console.components import filter_bar, wording
+from console.components import dialogs, filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
+from console.components.dialogs import Done, Question
 from console.components.lineage import changed
 from console.components.markup import Child, Html, join, tag
 from console.components.panel import panel
-from console.components.signs import CLASS, CLOCK, EXCEPTION, badge, known
+from console.components.signs import CLASS, CLOCK, EXCEPTION, KIND, badge, known
 from console.components.table import Column, table
 from console.components.view import View
+from console.resources import current
 from trace_model.payload_diff import differences
 from trace_model.signatures import without_trace
 
@@ -64,15 +66,36 @@ def at_stake(view: View, e: Row) -> Html:
         ("Owner", two_lines(filter_bar.team(e["owner_team"]), e["assigned_person"])),
     ]
     doubt = None
-    if e["is_uncertain"] and e["state"] == "open":
-        doing = ", ".join(e["writes"])
+    doing = ", ".join(e["writes"])
+    if e["kind"] == "unknown_status" and e["state"] == "open":
         doubt = notice(
             "yellow",
             "question",
             f"No answer came: whether the {doing} is there is not known. Look before it is sent again.",
         )
+    elif e["target_state"]:
+        found = "It is there" if e["target_state"] == "present" else "It is not there"
+        rest = "; the flow behind it did not go on" if e["target_state"] == "present" and e["state"] == "open" else ""
+        word = f": {e['target_evidence']}" if e["target_evidence"] else ""
+        doubt = notice("blue", "question", f"No answer came ({doing}), so the target was asked. {found}{rest}{word}")
     advice = tag("p", "What to do: ", e["runbook"]) if e["runbook"] and e["state"] == "open" else None
     return join([tag("p", e["sentence"], class_="strong"), doubt, facts(pairs), advice])
+
+
+def offer_inquiry(view: View, e: Row) -> None:
+    """A button that asks the target whether it has what no answer came to."""
+
+    def do(reason: str, _: Mapping[str, Any]) -> Done:
+        told = json.loads(current().replays.inquiries.ask(view.who, e["exception_id"], reason).detail)
+        found = {"present": "It is there.", "absent": "It is not there.", "unknown": "The target cannot say."}
+        return Done(f"{found[told['state']]} {told['evidence']}".rstrip())
+
+    consequence = (
+        f"Asks {e['system']} whether it has {e['object_id']}. **Nothing is sent again**: where it is there and nothing is left to "
+        "do, this is resolved; else it can be replayed."
+    )
+    if st.button("Ask the target …", icon=":material/search:", key="inquire"):
+        dialogs.ask(Question("Ask the target", consequence, "Ask", do))
 
 
 def cause(view: View, e: Row) -> Html:
@@ -81,6 +104,7 @@ def cause(view: View, e: Row) -> Html:
     said = without_trace(e["message"] or "") if not e["is_check"] else None
     answer = ", ".join(str(part) for part in (e["error_code"], e["http_status"] and f"HTTP {e['http_status']}") if part)
     pairs: list[tuple[str, Child]] = [
+        ("Kind", badge(known(KIND, e["kind"]))),
         ("Operation", e["operation_label"]),
         ("On", f"{e['object_type']} {e['object_id']}".replace("_", " ")),
         ("System", e["system"]),

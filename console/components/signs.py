@@ -82,6 +82,27 @@ SYSTEM: dict[str, Sign] = {
     "up": Sign("check", "Up", "green", "It answers."),
     "unknown": Sign("question", "Never seen", "gray", "No span of it has ever come in."),
 }
+KIND: dict[str, Sign] = {
+    "failed_operation": Sign("cross", "Failed operation", "gray", "A system was asked, and said no or failed."),
+    "unknown_status": Sign(
+        "question",
+        "Unknown status",
+        "yellow",
+        "No answer came to a write: it may have happened. Look before it is sent again.",
+    ),
+    "duplicate": Sign("half", "Duplicate", "gray", "The same thing stands there twice."),
+    "over_coverage": Sign("half", "More than there is", "gray", "More is shipped, billed or paid than was ordered."),
+    "mismatch": Sign("half", "Mismatch", "gray", "What one system sent is not what the next one got."),
+    "schema_drift": Sign(
+        "wrench",
+        "Schema drift",
+        "gray",
+        "Since its last release a system's payloads lack a field, or it has another type.",
+    ),
+    "stuck_flow": Sign(
+        "pause", "Stuck flow", "gray", "It stopped: nothing failed, nothing is promised, and nothing moves."
+    ),
+}
 EXCEPTION: dict[str, Sign] = {
     "open": Sign("alert", "Open", "red"),
     "resolved": Sign("check", "Resolved", "green"),

@@ -19,10 +19,12 @@ from typing import Any
 
 from console.access import Principal, Right
 from console.deeds import reason_of
+from console.replay import inquiries
 from console.replay.circuits import Circuits
 from console.replay.dispatcher import Dispatcher, Hook
 from console.replay.engine import Engines
 from console.replay.facts import candidates
+from console.replay.inquiries import Inquiries
 from console.replay.patching import patched
 from console.replay.recovery import LOOK_S, Recovery
 from console.replay.settlement import Settlement
@@ -66,8 +68,14 @@ class Replays:
         self._dispatcher = Dispatcher(store, ledger, engines, clock, self.limits, self._circuits, at)
         self._settlement = Settlement(store, ledger, engines, clock, self.limits, self._dispatcher, at)
         self._recovery = Recovery(store, engines, clock, self.limits, self)
+        self._inquiries = Inquiries(store, engines, clock)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+
+    @property
+    def inquiries(self) -> Inquiries:
+        """Asking targets whether they have what no answer came to."""
+        return self._inquiries
 
     # -- deeds ---------------------------------------------------------------------------------------------------
 
@@ -204,7 +212,11 @@ class Replays:
     def start(self) -> None:
         """Running plans go on where they stood; calls whose answer nobody heard are asked after."""
         self._ledger.doubt_unanswered()
-        work_by_name = {"replay-dispatcher": self._dispatch, "replay-settlement": self._prove}
+        work_by_name = {
+            "replay-dispatcher": self._dispatch,
+            "replay-settlement": self._prove,
+            "status-inquiry": self._inquire,
+        }
         if self.limits.recovery != "off":
             work_by_name["replay-recovery"] = self._watch
         for name, work in work_by_name.items():
@@ -235,6 +247,10 @@ class Replays:
     def _watch(self) -> None:
         while not self._stopping.wait(min(LOOK_S, self.limits.quiet_s)):
             self._guarded(self._recovery.run_once)
+
+    def _inquire(self) -> None:
+        while not self._stopping.wait(inquiries.LOOK_S):
+            self._resting(self._inquiries.run_once)
 
     def _resting(self, work: Callable[[], None]) -> None:
         """Does the work, then rests REST times the computing it took: ten thousand items take a third of a core, not all of it."""

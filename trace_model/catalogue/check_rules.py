@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,11 +33,18 @@ class Checks(BaseModel):
     recurring: list[str] = []
 
 
+ExceptionKind = Literal[
+    "failed_operation", "unknown_status", "duplicate", "over_coverage", "mismatch", "schema_drift", "stuck_flow"
+]
+"""What sort of exception it is: the first two are told by a failing span, the others found by a check."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One check as the queue shows it: the operation it stands for, and the verdict it gives."""
 
     operation: str
+    kind: ExceptionKind
     label: str
     category: Category
     why: str
@@ -56,6 +63,7 @@ def checks_of(c: Catalogue) -> Iterator[Check]:
         )
         yield Check(
             f"check.over_{name}",
+            "over_coverage",
             f"{m.label}: too much",
             category,
             f"it must not cover more than there is ({m.label})",
@@ -63,11 +71,13 @@ def checks_of(c: Catalogue) -> Iterator[Check]:
         if m.object not in duplicated:
             duplicated.add(m.object)
             why = f"another {labels[m.object].lower()} of the same amount makes it too much ({m.label})"
-            yield Check(f"check.duplicate_{m.object}", f"the same {labels[m.object].lower()} twice", "duplicate", why)
+            label = f"the same {labels[m.object].lower()} twice"
+            yield Check(f"check.duplicate_{m.object}", "duplicate", label, "duplicate", why)
     for hop in c.payloads.hops[1:]:
         why = f"a field of the {hop.label} that the catalogue compares differs from the hop before it"
         yield Check(
             f"check.mismatch_{hop.name}",
+            "mismatch",
             f"{hop.label} differs from the hop before",
             "contract_schema",
             why,
@@ -75,7 +85,9 @@ def checks_of(c: Catalogue) -> Iterator[Check]:
         )
     lead = c.lead_types[0]
     yield Check(
-        f"check.duplicate_{lead}", f"the same {labels[lead].lower()} twice", "duplicate",
+        f"check.duplicate_{lead}", "duplicate", f"the same {labels[lead].lower()} twice", "duplicate",
         "orders of one quote have the same amount and quantity, and together more than the quote",
     )  # fmt: skip
-    yield Check("check.booked_twice", "booked twice", "duplicate", "one object has two numbers in one system")
+    yield Check(
+        "check.booked_twice", "duplicate", "booked twice", "duplicate", "one object has two numbers in one system"
+    )

@@ -238,7 +238,10 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     _table(
         connection,
         "cat_checks",
-        [{"operation": k.operation, "class": k.class_, "category": k.category, "why": k.why} for k in checks],
+        [
+            {"operation": k.operation, "kind": k.kind, "class": k.class_, "category": k.category, "why": k.why}
+            for k in checks
+        ],
     )
     _table(
         connection,

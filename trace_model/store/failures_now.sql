@@ -21,16 +21,29 @@ from operator_actions
 where subject_type = 'exception_group' and acted_at <= as_of
 group by subject_id;
 
+-- target_answers: one row per exception whose target was asked whether it has the thing, with the last answer that says so or not by `as_of`.
+create or replace macro target_answers(as_of) as table
+select subject_id as exception_id, arg_max(detail, action_no)->>'state' as target_state, max(acted_at) as target_answered_at,
+    arg_max(detail, action_no)->>'evidence' as target_evidence, (arg_max(detail, action_no)->>'flow_stands')::boolean as flow_stands
+from operator_actions
+where subject_type = 'exception' and deed = 'probe' and acted_at <= as_of and detail->>'state' <> 'unknown'
+group by subject_id;
+
 -- judgements: one row per failure signature, and one more for its failures in an outage: the group, class and category that hold at `as_of`
 -- (a person's word before an outage, an outage before the rules), and the owner rules that fit them (bit n: the n-th rule).
+-- kind: what sort of exception it is: a check's own; unknown_status (no answer came to a write: it may have happened); failed_operation.
 create or replace macro judgements(as_of) as table
 with split as (
     select s.* exclude (group_id, outage_group_id, class, category), k.in_outage, s.class as judged_class, s.category as judged_category,
-        outage_kind(availability(s.class, s.category, s.confidence)) as kind,
+        outage_kind(availability(s.class, s.category, s.confidence)) as outage_kind,
+        coalesce(h.kind, case when s.category = 'timeout' and len(o.writes) > 0 then 'unknown_status' else 'failed_operation' end) as kind,
         case when k.in_outage then s.outage_group_id else s.group_id end as group_id,
         case when k.in_outage then 'dependency' else s.class end as class_then,
         case when k.in_outage and s.category <> 'rate_limit' then 'outage' else s.category end as category_then
-    from signatures s, (values (false), (true)) k(in_outage)
+    from signatures s
+    cross join (values (false), (true)) k(in_outage)
+    left join cat_checks h on h.operation = s.operation
+    left join cat_operations o on o.operation = s.operation
     where not k.in_outage or outage_kind(availability(s.class, s.category, s.confidence)) is not null
 ),
 named as (
@@ -60,27 +73,35 @@ from outages o
 where o.found_at <= as_of;
 
 -- known_failures: one row per exception, in the episode that holds at `as_of`, with its verdict, owner, lead, money and outage.
--- state: open, resolved. A shared object's failure counts the money of each order it holds up.
+-- state: open, resolved: by a success, by hand, or by the target's own word that it has what no answer came to and nothing is left to do. A
+-- shared object's failure counts the money of each order it holds up. kind: as in judgements; what the target told of is no unknown status.
 create or replace macro known_failures(as_of) as table
 with kinds as (
-    select signature, kind from judgements(as_of) where not in_outage
+    select signature, outage_kind from judgements(as_of) where not in_outage
 ),
 met as (
     select f.*, case when o.last_failed_at >= f.last_failed_at then o.outage_id end as outage_id
-    from (select f.*, k.kind from failures f join kinds k using (signature) where f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true)) f
+    from (select f.*, k.outage_kind from failures f join kinds k using (signature) where f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true)) f
     asof left join (select system, kind, outage_id, first_failed_at, last_failed_at from outages where found_at <= as_of) o
-        on o.system = f.system and o.kind = f.kind and o.first_failed_at <= f.last_failed_at
+        on o.system = f.system and o.kind = f.outage_kind and o.first_failed_at <= f.last_failed_at
 )
-select f.* exclude (kind, next_opened_at, first_opened_at), f.first_opened_at, case when f.resolved_at <= as_of or j.resolved_by_hand_at >= f.last_failed_at then 'resolved' else 'open' end as state,
-    case when f.resolved_at <= as_of then f.resolved_at else j.resolved_by_hand_at end as resolved_at_then,
-    j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team,
+select f.* exclude (outage_kind, next_opened_at, first_opened_at), f.first_opened_at,
+    case when f.resolved_at <= as_of or j.resolved_by_hand_at >= f.last_failed_at or (j.kind = 'unknown_status' and a.target_state = 'present' and not a.flow_stands) then 'resolved' else 'open' end as state,
+    case
+        when f.resolved_at <= as_of then f.resolved_at
+        when j.resolved_by_hand_at >= f.last_failed_at then j.resolved_by_hand_at
+        when j.kind = 'unknown_status' and a.target_state = 'present' and not a.flow_stands then a.target_answered_at
+    end as resolved_at_then,
+    case when j.kind = 'unknown_status' and (a.target_state = 'absent' or a.flow_stands) then 'failed_operation' else j.kind end as kind,
+    a.target_state, a.target_evidence, j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team,
     j.assigned_person, j.snoozed_until, j.resolved_by_hand_at, k.* exclude (object_key, owner_rules),
     first_of(j.owner_rules & k.owner_rules) as owner_position, coalesce(j.assigned_team, r.team) as owner_team,
     case when j.assigned_team is null and j.assigned_person is null then r.person else j.assigned_person end as owner_person
 from met f
 join judgements(as_of) j on j.signature = f.signature and j.in_outage = (f.outage_id is not null)
 join object_stakes k on k.object_key = f.object_key
-left join cat_owner_rules r on r.position = first_of(j.owner_rules & k.owner_rules);
+left join cat_owner_rules r on r.position = first_of(j.owner_rules & k.owner_rules)
+left join target_answers(as_of) a on a.exception_id = f.exception_id and a.target_answered_at >= f.last_failed_at;
 
 -- open_failures: known_failures that are open at `as_of`.
 create or replace macro open_failures(as_of) as table
@@ -102,12 +123,13 @@ with figures as (
         count(*) filter (opened_at > as_of - interval 1 day) as day_count,
         count(*) filter (opened_at > as_of - interval 7 day and opened_at <= as_of - interval 1 day) as week_before_count,
         count(*) filter (state = 'open' and (episode > 1 or resolved_by_hand_at < last_failed_at)) as regressed_count,
-        mode(owner_position) filter (state = 'open') as owner_position, max(outage_id) filter (state = 'open') as outage_id
+        mode(owner_position) filter (state = 'open') as owner_position, max(outage_id) filter (state = 'open') as outage_id,
+        max(kind) filter (state = 'open') as open_kind  -- a group is of one kind, but for unknown statuses of which some have been told of
     from known_failures(as_of)
     group by group_id
 ),
 called as (
-    select group_id, any_value(class) as class, mode(category) as category, any_value(system) as system, any_value(operation) as operation,
+    select group_id, any_value(class) as class, any_value(kind) as kind, mode(category) as category, any_value(system) as system, any_value(operation) as operation,
         bool_or(transient) as transient, max(confidence) as confidence, arg_max(rule, confidence) as rule, arg_max(facts, confidence) as facts,
         any_value(acknowledged_by) as acknowledged_by, any_value(acknowledged_at) as acknowledged_at, any_value(assigned_team) as assigned_team,
         any_value(assigned_person) as assigned_person, any_value(snooze) as snooze, any_value(snoozed_at) as snoozed_at, any_value(snoozed_until) as snoozed_until,
@@ -138,7 +160,7 @@ escalations as (
     from placed p asof left join cat_openings o on o.calendar = p.calendar and o.worked_before_s < p.target_s
 ),
 standing as (
-    select c.* exclude (group_id), f.*, e.escalates_at, r.team as rule_team, r.person as rule_person, e.escalate_team, e.escalate_person,
+    select c.* exclude (group_id, kind), f.* exclude (open_kind), coalesce(f.open_kind, c.kind) as kind, e.escalates_at, r.team as rule_team, r.person as rule_person, e.escalate_team, e.escalate_person,
         c.assigned_team is null and c.assigned_person is null and coalesce(e.escalates_at <= as_of, false) as is_escalated,
         c.snooze is not null and coalesce(c.snoozed_until > as_of, true) and coalesce(f.open_count < (c.snooze->>'count')::bigint, true)
             and coalesce(f.blocked_amount < (c.snooze->>'amount')::decimal(18, 2), true)

@@ -1,7 +1,6 @@
 -- exception: at most one row: one exception at $as_of, with what it holds up and what was promised.
 -- $exception_id varchar; $as_of timestamptz
--- columns: as known_failures, trace and span ids in hex, plus operation_label, replayable, is_check, is_uncertain (no answer came to an operation
---   that writes: it may have happened), writes, milestone, milestone_label (what success would have reached, else what the lead reaches
+-- columns: as known_failures, trace and span ids in hex, plus operation_label, replayable, is_check, writes, milestone, milestone_label (what success would have reached, else what the lead reaches
 --   next; null: a check, which holds up nothing), promise_label, promise_state, due_at (the
 --   nearest promise of the lead that is not kept), lead_amount, lead_currency, lead_state, runbook, reporting_currency, age_s
 with held as (
@@ -28,8 +27,8 @@ following as (
 )
 select f.* exclude (object_key, lead_key, trace_id, span_id, signature),
     replace(f.trace_id::varchar, '-', '') as trace_id, case when f.span_id is not null then printf('%016x', f.span_id) end as span_id,
-    coalesce(o.label, f.operation) as operation_label, coalesce(o.replayable, true) as replayable, f.trace_id is null as is_check,
-    f.category = 'timeout' and coalesce(len(o.writes), 0) > 0 as is_uncertain, coalesce(o.writes, []) as writes,
+    coalesce(o.label, f.operation) as operation_label, coalesce(o.replayable, true) as replayable,
+    f.kind not in ('failed_operation', 'unknown_status') as is_check, coalesce(o.writes, []) as writes,
     coalesce(o.milestone, n.milestone) as milestone, coalesce(m.label, n.label) as milestone_label, p.promise_label, p.promise_state, p.due_at, t.amount as lead_amount, t.currency as lead_currency,
     g.runbook, k.reporting_currency, epoch($as_of::timestamptz) - epoch(f.opened_at) as age_s
 from held f

@@ -1,9 +1,9 @@
 -- exception_groups: one row per group with an open exception at $as_of: the exception queue.
--- $class, $category, $owner_team, $owner_person, $system, $group_state, $outage_id, $tag varchar or null; $min_amount decimal or null;
+-- $class, $category, $owner_team, $owner_person, $system, $group_state, $outage_id, $tag, $kind varchar or null; $min_amount decimal or null;
 -- $include_snoozed boolean; $sort 'money' (most money, then least time, then oldest), 'time' (least time first), 'oldest', 'latest';
 -- $offset, $limit int; $as_of timestamptz
--- optional: $owner_person, $group_state, $outage_id, $tag, $min_amount, $sort
--- columns: group_id, state, class, category, owner_team, owner_person, is_escalated, escalates_at, system, operation, operation_label, sentence, error_code,
+-- optional: $owner_person, $group_state, $outage_id, $tag, $kind, $min_amount, $sort
+-- columns: group_id, state, kind, class, category, owner_team, owner_person, is_escalated, escalates_at, system, operation, operation_label, sentence, error_code,
 --   open_count, resolved_count, regressed_count, order_count, customer_count, blocked_amount (reporting currency), due_at (the nearest running promise of its
 --   orders), oldest_failed_at, first_seen_at, last_failed_at, age_s, transient, confidence, rule, attempt_count, acknowledged_by, assigned_person, snoozed_until,
 --   tags, ticket, note_count, outage_id, runbook, opened_by_day (14 counts, today last), replayable, reporting_currency, total_count
@@ -19,6 +19,7 @@ with queue as (
       and ($group_state is null or state = $group_state)
       and ($outage_id is null or outage_id = $outage_id)
       and ($tag is null or list_contains(tags, $tag))
+      and ($kind is null or kind = $kind)
       and ($min_amount is null or blocked_amount >= $min_amount)
       and ($include_snoozed or $group_state = 'snoozed' or state <> 'snoozed')
 ),
@@ -63,7 +64,7 @@ promised as (
     join clocks_at($as_of) c on c.lead_key = s.lead_key and coalesce(c.stopped_at > $as_of, true)
     group by n.group_id
 )
-select p.group_id, p.state, p.class, p.category, p.owner_team, p.owner_person, p.is_escalated, p.escalates_at, p.system, p.operation, o.label as operation_label,
+select p.group_id, p.state, p.kind, p.class, p.category, p.owner_team, p.owner_person, p.is_escalated, p.escalates_at, p.system, p.operation, o.label as operation_label,
     w.sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, m.due_at, p.oldest_failed_at,
     p.first_seen_at, p.last_failed_at, epoch($as_of::timestamptz) - epoch(p.oldest_failed_at) as age_s, p.transient, p.confidence, p.rule, p.attempt_count,
     p.acknowledged_by, p.assigned_person, p.snoozed_until, p.tags, p.ticket, coalesce(p.note_count, 0) as note_count, p.outage_id, t.runbook, d.opened_by_day,
