@@ -64,13 +64,13 @@ else:
     elif part == "payload":
         if may_read(view):
             exception_parts.payloads(view.rows("exception_payloads", exception_id=e["exception_id"]))
-    elif e["is_check"]:
-        why = join(
-            [
-                "No span failed: this was found by comparing facts. ",
-                link("The order's traces", view.link("order", type=e["lead_type"], id=e["lead_id"], part="traces")),
-            ]
+    elif not e["trace_id"]:
+        traces = (
+            link("The order's traces", view.link("order", type=e["lead_type"], id=e["lead_id"], part="traces"))
+            if e["lead_id"]
+            else None
         )
+        why = join(["No span failed: this was found by comparing facts. ", traces])
         panel(empty("No trace of its own.", why), key="no_trace")
     else:
         spans = view.rows("trace_spans", trace_id=e["trace_id"], limit=waterfall.MOST_SPANS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from console import standstills
 from console.components import dialogs, filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
 from console.components.dialogs import Done, Question
@@ -79,7 +80,19 @@ def at_stake(view: View, e: Row) -> Html:
         word = f": {e['target_evidence']}" if e["target_evidence"] else ""
         doubt = notice("blue", "question", f"No answer came ({doing}), so the target was asked. {found}{rest}{word}")
     advice = tag("p", "What to do: ", e["runbook"]) if e["runbook"] and e["state"] == "open" else None
-    return join([tag("p", e["sentence"], class_="strong"), doubt, facts(pairs), advice])
+    standstill = _standstill(view, e) if e["kind"] == "stuck_flow" else None
+    return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), advice])
+
+
+def _standstill(view: View, e: Row) -> Html | None:
+    """What the silence of a stuck flow looks like, and the next move."""
+    rows = view.rows("standstills", lead_keys=[e["lead_key"]])
+    words = standstills.explain(rows[0], view.as_of) if rows else None
+    if words is None:
+        return None
+    return notice(
+        "yellow", "pause", f"{words.reason} {words.action} It is the move of {filter_bar.team(words.owner_team)}."
+    )
 
 
 def offer_inquiry(view: View, e: Row) -> None:

@@ -7,7 +7,7 @@ its own in the exception queue.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -19,11 +19,32 @@ if TYPE_CHECKING:
     from trace_model.catalogue.schema import Catalogue
 
 
+class Identity(BaseModel):
+    """What is one object's alone: the attributes that say it, on spans about that object, compared together without regard to
+    case, accents and punctuation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    object: str
+    name: str
+    label: str
+    attributes: list[str] = Field(min_length=1)
+
+
+def whole_path(attribute: str) -> str:
+    """The JSON path of an attribute, dots and all.
+
+    >>> whole_path("q2c.customer.tax_id")
+    '$."q2c.customer.tax_id"'
+    """
+    return f'$."{attribute}"'
+
+
 class Checks(BaseModel):
     """`not_over` names milestones that must not cover more than there is; `billed_by` the one that bills the customer.
 
     `recurring` are object types (a subscription) whose orders bill for years: they are paid too much when they are paid
-    more than was billed, and billed twice when the same amount comes again within a day.
+    more than was billed, and billed twice when the same amount comes again within a day. `identities` tell two objects of
+    one type for one. `drift_after`: so many payloads of a new release must lack a field before it is called gone (null: never).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +52,13 @@ class Checks(BaseModel):
     over_tolerance: Decimal = Field(default=Decimal("0.005"), ge=0, lt=1)
     billed_by: str | None = None
     recurring: list[str] = []
+    identities: list[Identity] = []
+    drift_after: int | None = Field(default=5, ge=2, le=20)
+
+    @property
+    def identity_paths(self) -> list[str]:
+        """The JSON paths of every attribute that an identity is read from, each once."""
+        return list(dict.fromkeys(whole_path(name) for i in self.identities for name in i.attributes))
 
 
 ExceptionKind = Literal[
@@ -49,6 +77,9 @@ class Check:
     category: Category
     why: str
     class_: FailureClass = "business"
+    system: str | None = None
+    milestone: str | None = None
+    """Of a stuck flow: the latest milestone, and its system."""
 
 
 def checks_of(c: Catalogue) -> Iterator[Check]:
@@ -83,6 +114,30 @@ def checks_of(c: Catalogue) -> Iterator[Check]:
             why,
             "technical",
         )
+    for identity in c.checks.identities:
+        if identity.object not in duplicated:
+            duplicated.add(identity.object)
+            named = " or ".join(i.label for i in c.checks.identities if i.object == identity.object)
+            label = f"the same {labels[identity.object].lower()} twice"
+            why = f"another {labels[identity.object].lower()} has the same {named}"
+            yield Check(f"check.duplicate_{identity.object}", "duplicate", label, "duplicate", why)
+    if c.checks.drift_after is not None:
+        yield Check(
+            "check.schema_drift",
+            "schema_drift",
+            "payloads changed with a release",
+            "contract_schema",
+            "every payload of the release before had the field, and none of the new one's first has it so",
+            "technical",
+        )
+    why = "nothing failed, nothing is promised, and nothing has moved for longer than like orders ever stood there"
+    first = Check(
+        "check.stuck_at_start", "stuck_flow", "stuck before its first milestone", "stalled_flow", why, "technical"
+    )
+    yield first
+    for m in c.milestones:
+        label = f"stuck after {m.label[:1].lower()}{m.label[1:]}"
+        yield replace(first, operation=f"check.stuck_after_{m.name}", label=label, system=m.system, milestone=m.name)
     lead = c.lead_types[0]
     yield Check(
         f"check.duplicate_{lead}", "duplicate", f"the same {labels[lead].lower()} twice", "duplicate",

@@ -40,6 +40,7 @@ Category = Literal[
     "outage",
     "concurrency_lock",
     "internal_error",
+    "stalled_flow",
     "unknown",
 ]
 Layer = Literal["own", "system", "protocol", "words", "fallback"]
@@ -74,6 +75,7 @@ CATEGORIES: Mapping[Category, CategoryFacts] = {
     "outage": CategoryFacts("Outage", "dependency", True, "could not be reached"),
     "concurrency_lock": CategoryFacts("Record lock", "technical", True, "had the record locked by something else"),
     "internal_error": CategoryFacts("Internal error", "technical", False, "failed internally"),
+    "stalled_flow": CategoryFacts("Stalled flow", "technical", False, "went no further"),
     "unknown": CategoryFacts("Not recognised", "unknown", False, "failed in a way that is not recognised"),
 }
 """Business-readable label, usual class and usual transience of each category: the one table of them."""

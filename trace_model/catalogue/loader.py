@@ -218,6 +218,8 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
             )
     if c.checks.billed_by:
         yield from known("milestone", c.checks.billed_by, ("checks", "billed_by"), "checks")
+    for i, identity in enumerate(c.checks.identities):
+        yield from known("object type", identity.object, ("checks", "identities", i, "object"), "checks")
     for i, name in enumerate(c.checks.recurring):
         yield from known("object type", name, ("checks", "recurring", i), "checks")
     for column, type_name in c.event_table.objects.items():

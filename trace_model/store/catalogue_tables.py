@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from trace_model import calendars
 from trace_model.catalogue.calendar_schema import Calendar
-from trace_model.catalogue.check_rules import checks_of
+from trace_model.catalogue.check_rules import checks_of, whole_path
 from trace_model.catalogue.payload_rules import json_path
 from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue, Condition, OwnerRule, Promise
 
@@ -121,6 +121,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "over_tolerance": float(c.checks.over_tolerance),
                 "billed_by": c.checks.billed_by,
                 "recurring": c.checks.recurring,
+                "drift_after": c.checks.drift_after,
             }
         ],
         _SETTINGS,
@@ -239,9 +240,34 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         connection,
         "cat_checks",
         [
-            {"operation": k.operation, "kind": k.kind, "class": k.class_, "category": k.category, "why": k.why}
+            {
+                "operation": k.operation,
+                "kind": k.kind,
+                "label": k.label,
+                "class": k.class_,
+                "category": k.category,
+                "why": k.why,
+                "system": k.system,
+                "milestone": k.milestone,
+            }
             for k in checks
         ],
+        _CHECKS,
+    )
+    _table(
+        connection,
+        "cat_identities",
+        [
+            {
+                "position": position,
+                "object_type": i.object,
+                "identity": i.name,
+                "label": i.label,
+                "path_positions": [c.checks.identity_paths.index(whole_path(name)) + 1 for name in i.attributes],
+            }
+            for position, i in enumerate(c.checks.identities)
+        ],
+        _IDENTITIES,
     )
     _table(
         connection,
@@ -359,6 +385,19 @@ _SETTINGS = pa.schema(
         ("over_tolerance", pa.float64()),
         ("billed_by", pa.string()),
         ("recurring", _TEXTS),
+        ("drift_after", pa.int64()),
+    ]
+)
+_CHECKS = pa.schema(
+    [(name, pa.string()) for name in ("operation", "kind", "label", "class", "category", "why", "system", "milestone")]
+)
+_IDENTITIES = pa.schema(
+    [
+        ("position", pa.int32()),
+        ("object_type", pa.string()),
+        ("identity", pa.string()),
+        ("label", pa.string()),
+        ("path_positions", pa.list_(pa.int32())),
     ]
 )
 _PAYLOAD_FIELDS = pa.schema(

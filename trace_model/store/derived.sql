@@ -87,6 +87,20 @@ create or replace table payload_facts (
     trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, hop varchar, system varchar, sent_at timestamptz,
     is_error boolean, object_version varchar, field_values varchar[]
 );
+create or replace table identity_facts (
+    trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, identity varchar, value varchar, seen_at timestamptz
+);
+create or replace table payload_shapes (
+    trace_id uuid, span_id ubigint, seq bigint, system varchar, operation varchar, release varchar, sent_at timestamptz, is_error boolean, shape varchar
+);
+create or replace table payload_releases (
+    system varchar, operation varchar, release varchar, first_sent_at timestamptz, release_before varchar, judged_from_at timestamptz,
+    judged_until_at timestamptz
+);
+create or replace table schema_drifts (
+    system varchar, operation varchar, release varchar, release_before varchar, path varchar, type varchar, now_type varchar,
+    first_sent_at timestamptz, opened_at timestamptz, resolved_at timestamptz, trace_id uuid, span_id ubigint
+);
 create or replace table payload_comparisons (
     lead_key ubigint, object_key ubigint, hop varchar, system varchar, object_version varchar, sent_at timestamptz, trace_id uuid, span_id ubigint,
     from_hop varchar, from_object_key ubigint, from_at timestamptz, from_trace_id uuid, from_span_id ubigint,
@@ -133,9 +147,23 @@ union all
 select null, alias_key, 'ambiguous_alias', 'this id was seen with ' || canonical_count || ' different objects', null
 from resolutions where object_key is null;
 
--- check_signature, check_sentence: a check judges for itself, by what it is and where; what it found is its sentence.
+-- check_signature, check_group, check_sentence: a check judges for itself, by what it is and where; what it found is its sentence.
 create or replace macro check_signature(operation, system) as md5(concat_ws(chr(31), 'check', operation, system));
+create or replace macro check_group(operation, system) as left(md5(concat_ws(chr(31), 'check group', operation, system)), 16);
 create or replace macro check_sentence(message) as upper(message[1]) || message[2:] || '.';
+
+-- shape_path, shape_type: a field of a payload's shape (a row of json_tree over json_structure): its path, $.lines[0].sku as lines[].sku, and what it is.
+create or replace macro shape_path(fullkey) as replace(fullkey, '[0]', '[]')[3:];
+create or replace macro shape_type(node_type, atom) as case
+    when node_type = 'OBJECT' then 'object'
+    when node_type = 'ARRAY' then 'list'
+    when atom in ('"BIGINT"', '"UBIGINT"', '"HUGEINT"', '"DOUBLE"') then 'number'
+    when atom = '"VARCHAR"' then 'text'
+    else lower(trim(atom::varchar, '"'))
+end;
+
+-- interface_key: the key of what an exception about an operation's payloads is on: no business object, but the interface.
+create or replace macro interface_key(system, operation) as md5_number_lower(concat_ws(chr(31), 'interface', system, operation));
 
 -- bystander_types: object types that join no timeline and have one id only. A customer stands beside thousands of orders: it has what
 -- was first said of it, and is not derived from all of it again whenever one of them moves.

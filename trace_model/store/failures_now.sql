@@ -1,5 +1,5 @@
 -- Failures as of an instant, decided once for every question: what people did to a group, what an outage changes, who owns what, in which
--- state a group is. Created at each opening of the store, before reads/macros.sql.
+-- state a group is. Created at each opening of the store, after forecast.sql and before reads/macros.sql.
 
 -- group_deeds: one row per exception group that people acted on, with what holds at `as_of`. snooze: the condition as JSON, null once woken.
 create or replace macro group_deeds(as_of) as table
@@ -40,7 +40,13 @@ with split as (
         case when k.in_outage then s.outage_group_id else s.group_id end as group_id,
         case when k.in_outage then 'dependency' else s.class end as class_then,
         case when k.in_outage and s.category <> 'rate_limit' then 'outage' else s.category end as category_then
-    from signatures s
+    from (
+        from signatures
+        union all by name
+        select check_signature(operation, system) as signature, check_group(operation, system) as group_id, class, false as transient, category,
+            1.0::double as confidence, operation as rule, to_json([why])::varchar as facts, system, operation
+        from cat_checks where kind = 'stuck_flow'
+    ) s
     cross join (values (false), (true)) k(in_outage)
     left join cat_checks h on h.operation = s.operation
     left join cat_operations o on o.operation = s.operation
@@ -107,6 +113,90 @@ left join target_answers(as_of) a on a.exception_id = f.exception_id and a.targe
 create or replace macro open_failures(as_of) as table
 select * from known_failures(as_of) where state = 'open';
 
+-- segment_path: where an order stands among like orders, widest name first. segment_name: the name of its first `depth` parts.
+-- A text, for `asof join` finds nothing where a list is among its equalities (DuckDB 2.0.0).
+create or replace macro segment_path(tier, product_line, region) as
+    [coalesce(tier, 'no tier'), coalesce(product_line, 'no product line'), coalesce(region, 'no region')];
+create or replace macro segment_name(path, depth) as array_to_string(path[:depth], ' / ');
+
+-- clocks_at: one row per clock that has started, as what was known of its pauses at `as_of` has it.
+create or replace macro clocks_at(as_of) as table
+from clocks where holds_from <= as_of and (holds_until is null or holds_until > as_of);
+
+-- limits_at: one row per milestone and segment path that timelines stand at: how long like orders stood there at most, of the narrowest segment that history
+-- known at `as_of` has; like_count and segment are null where it has none, and the catalogue's own limit holds.
+create or replace macro limits_at(as_of) as table
+with limits as (
+    from silence_limits where fitted_as_of = (select max(fitted_as_of) from silence_limits where fitted_as_of <= as_of)
+),
+stands as (
+    select distinct last_milestone, tier, product_line, region from timelines
+),
+like_orders as (
+    select s.last_milestone, s.tier, s.product_line, s.region, arg_max({'limit_s': l.limit_s, 'like_count': l.like_count, 'segment': l.segment}, d.depth) as l
+    from stands s
+    cross join (select unnest([0, 1, 2, 3]) as depth) d
+    join limits l on l.milestone = s.last_milestone and l.segment = segment_name(segment_path(s.tier, s.product_line, s.region), d.depth)
+    group by s.last_milestone, s.tier, s.product_line, s.region
+)
+select s.*, coalesce(k.l.limit_s, c.stuck_after_s) as limit_s, k.l.like_count as like_count, k.l.segment as segment
+from stands s
+cross join cat_settings c
+left join like_orders k on k.last_milestone is not distinct from s.last_milestone and k.tier is not distinct from s.tier
+    and k.product_line is not distinct from s.product_line and k.region is not distinct from s.region;
+
+-- known_exceptions: known_failures, and one row per timeline that is stuck at `as_of` (as timeline_states has it): it stands after its latest milestone for
+-- longer than like orders ever did, no promise runs for it or is broken, and no failure says why. Such a row ends as soon as the timeline moves.
+create or replace macro known_exceptions(as_of) as table
+with known as materialized (
+    from known_failures(as_of)
+),
+standing as materialized (
+    select t.*, l.limit_s, l.like_count, l.segment, t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) as stopped_at
+    from timelines t
+    join limits_at(as_of) l on l.last_milestone is not distinct from t.last_milestone and l.tier is not distinct from t.tier
+        and l.product_line is not distinct from t.product_line and l.region is not distinct from t.region
+    where t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) <= as_of and coalesce(t.completed_at > as_of, true) and coalesce(t.cancelled_at > as_of, true)
+),
+stuck as (
+    select s.*
+    from standing s
+    anti join (select lead_key from clocks_at(as_of) where coalesce(stopped_at > as_of, true)) c on c.lead_key = s.lead_key
+    anti join (
+        select m.lead_key
+        from timeline_members m
+        where m.lead_key in (select lead_key from standing) and m.direction <> 'up' and m.object_key in (select object_key from known where state = 'open')
+    ) f on f.lead_key = s.lead_key
+),
+owned as (
+    select s.lead_key, bit_or(1::bigint << r.position) as owner_rules
+    from stuck s
+    join cat_owner_rules r on concerns_stake(r.legal_entities, r.regions, r.customers, r.min_amount, s.legal_entity, s.region, s.customer_id, s.reporting_amount)
+    group by s.lead_key
+),
+judged as (
+    select left(md5(concat_ws(chr(31), h.operation, s.lead_key::varchar, epoch_us(s.last_progress_at)::varchar)), 16) as exception_id, 1::integer as episode,
+        h.operation, s.lead_key as object_key, s.lead_type as object_type, s.lead_id as object_id, h.system, s.stopped_at as opened_at, s.stopped_at as last_failed_at,
+        s.last_progress_at as first_failed_at, s.stopped_at as first_opened_at, 1::bigint as attempt_count, 0::bigint as retry_count, j.signature,
+        concat(s.lead_id, ' is ', h.label, case when s.like_count is not null
+            then ', for longer than 99 in 100 of ' || format('{:,}', s.like_count) || ' like orders' || coalesce(' (' || nullif(s.segment, '') || ')', '') end) as message,
+        check_sentence(message) as sentence,
+        case when j.resolved_by_hand_at >= s.stopped_at then 'resolved' else 'open' end as state,
+        case when j.resolved_by_hand_at >= s.stopped_at then j.resolved_by_hand_at end as resolved_at_then,
+        j.kind, j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team, j.assigned_person,
+        j.snoozed_until, j.resolved_by_hand_at, s.lead_key, s.lead_type, s.lead_id, 1::bigint as lead_count, s.customer_id, s.customer_name,
+        s.reporting_amount as blocked_amount, s.region, s.legal_entity, s.product_line, first_of(j.owner_rules & coalesce(o.owner_rules, 0)) as owner_position
+    from stuck s
+    join cat_checks h on h.milestone is not distinct from s.last_milestone and h.kind = 'stuck_flow'
+    join judgements(as_of) j on j.signature = check_signature(h.operation, h.system) and not j.in_outage
+    left join owned o on o.lead_key = s.lead_key
+)
+from known
+union all by name
+select g.*, coalesce(g.assigned_team, r.team) as owner_team,
+    case when g.assigned_team is null and g.assigned_person is null then r.person else g.assigned_person end as owner_person
+from judged g left join cat_owner_rules r on r.position = g.owner_position;
+
 -- group_states: one row per group with an exception known at `as_of`: figures, owner, and its state then. Amounts in reporting currency.
 -- state: resolved (none is open), snoozed (until an instant, a count, an amount or an answer), new (first seen within a day), regressed (one in
 -- five or more of the open ones had succeeded before, or was resolved by hand), escalating (a day as bad as more than two of the week
@@ -125,7 +215,7 @@ with figures as (
         count(*) filter (state = 'open' and (episode > 1 or resolved_by_hand_at < last_failed_at)) as regressed_count,
         mode(owner_position) filter (state = 'open') as owner_position, max(outage_id) filter (state = 'open') as outage_id,
         max(kind) filter (state = 'open') as open_kind  -- a group is of one kind, but for unknown statuses of which some have been told of
-    from known_failures(as_of)
+    from known_exceptions(as_of)
     group by group_id
 ),
 called as (

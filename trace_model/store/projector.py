@@ -47,6 +47,8 @@ TRACE_GRAIN = tuple(
     for file in (
         "05_span_links",
         "09_payload_facts",
+        "09a_identity_facts",
+        "09b_payload_shapes",
         "10_object_facts",
         "11_alias_facts",
         "12_link_facts",
@@ -64,6 +66,8 @@ FAILURES = Relation("26_failures", "object_key", "touched_mentions:mention_key")
 LINKS = Relation("25_links", "child_key", "changed_links")
 OUTAGES = Relation("26d_outages", "outage_id", "stirred_outages")
 OBJECT_WARNINGS = Relation("25b_object_warnings", "object_key", "touched_children:child_key")
+RELEASES = Relation("47b_payload_releases", "(system, operation)", "stirred_interfaces")
+DRIFTS = Relation("47c_schema_drifts", "(system, operation)", "stirred_interfaces")
 STAKES = Relation("45_object_stakes", "object_key", "touched_stakes")
 LEAD_GRAIN = tuple(
     Relation(file, "lead_key", "touched_leads")
@@ -81,7 +85,7 @@ DERIVED = tuple(
     r.table
     for r in (
         *TRACE_GRAIN, RESOLUTIONS, OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS, FAILURES, OUTAGES, LINKS, OBJECT_WARNINGS,
-        *LEAD_GRAIN, STAKES,
+        *LEAD_GRAIN, STAKES, RELEASES, DRIFTS,
     )
 )  # fmt: skip
 """Every derived table, as compared between an incremental history and a rebuild."""
@@ -118,6 +122,7 @@ class Projector:
         self._derive_outages(stretch)
         self._derive_links()
         self._derive_timelines()
+        self._derive_standing_checks(stretch)
 
     def relink(self, child_key: int) -> None:
         """The links upward of one object, and every timeline they lead to, follow what people tied by hand."""
@@ -163,6 +168,8 @@ class Projector:
                 "19_stirred_aliases",
                 "21_bystander_facts",
                 "12a_runs_before",
+                "12b_identities_before",
+                "12c_shapes_before",
             ):
                 self._scratch(scratch, stretch)
         for relation in TRACE_GRAIN:
@@ -310,6 +317,9 @@ class Projector:
         self._scratch("41_touched_parents")
         self._c.execute(self._files["43_outdated_checks"])
         self._derive_checks()
+        self._derive_stakes()
+
+    def _derive_stakes(self) -> None:
         self._scratch("45a_touched_stakes")
         if self._number("select count(*) from touched_stakes"):
             self._scratch(STAKES.file)
@@ -329,6 +339,38 @@ class Projector:
         self._scratch("40_check_failures", empty=not self._number("select count(*) from doubtful_leads"))
         self._scratch("42_duplicate_leads", empty=not self._number("select count(*) from touched_parents"))
         self._c.execute("insert into check_failures by name from duplicate_leads")
+        self._keep_check_failures()
+
+    def _derive_standing_checks(self, stretch: Mapping[str, int]) -> None:
+        """What is wrong with no timeline: an object that repeats another (a customer), and payloads that lost a field with a release."""
+        self._scratch("46_stirred_identities")
+        self._scratch("47_stirred_interfaces", stretch)
+        identities = self._number("select count(*) from stirred_identities")
+        interfaces = self._number("select count(*) from stirred_interfaces")
+        self._find_standing_checks(identities=identities, interfaces=interfaces)
+        if identities or interfaces:
+            self._derive_stakes()
+
+    def _find_standing_checks(self, *, identities: int, interfaces: int) -> None:
+        """The failures of stirred identities and interfaces are found anew, where there are any."""
+        if identities:
+            for scratch in ("46a_identity_holders", "46b_duplicate_identities"):
+                self._scratch(scratch)
+            self._c.execute(self._files["46c_outdated_identities"])
+            self._table("check_failures", "from duplicate_identities")
+            self._keep_check_failures()
+        if interfaces:
+            for relation in (RELEASES, DRIFTS):
+                self._scratch(relation.file)
+                self._delete(relation)
+                self._insert(relation)
+            self._scratch("47e_drift_failures")
+            self._c.execute(self._files["47d_outdated_drifts"])
+            self._table("check_failures", "from drift_failures")
+            self._keep_check_failures()
+        self._made.discard("check_failures")  # of other columns than the checks of timelines have
+
+    def _keep_check_failures(self) -> None:
         if not self._number("select count(*) from check_failures"):
             return
         self._c.execute(f"insert into signatures by name {self._files['40a_check_signatures']}")
@@ -384,6 +426,10 @@ class Projector:
             " where object_type in (select object_type from cat_object_types where above_lead)",
         )
         self._derive_checks()
+        self._table("identities_before", "select mention_key, object_type, identity, value from identity_facts limit 0")
+        self._scratch("46_stirred_identities")
+        self._table("stirred_interfaces", self._files["47a_all_stirred_interfaces"])
+        self._find_standing_checks(identities=1, interfaces=1)
         self._view("touched_stakes", "select distinct object_key from failures")
         self._insert(STAKES, self._files[STAKES.file])
 
@@ -501,9 +547,10 @@ def _reading(catalogue: Catalogue) -> dict[str, Any]:
     """The parameters by which 01_trace_spans and 02_span_ids read what the catalogue names."""
     parameters: dict[str, Any] = {}
     names: dict[str, str] = {}
-    for role in (r for r in ROLES if r != "payload"):  # as long as it may be, it is read at the few hops only
+    for role in ROLES:
         attributes = catalogue.role_attributes(role)
-        names |= dict.fromkeys(attributes, "VARCHAR")
+        if role != "payload":  # as long as it may be, it is read where one is asked for only
+            names |= dict.fromkeys(attributes, "VARCHAR")
         for slot in range(NAMES_PER_ROLE):
             parameters[f"{role}_{slot + 1}"] = attributes[slot] if slot < len(attributes) else attributes[0]
     asked = [row for row in catalogue_tables.id_paths(catalogue) if row["role"] != "share"]
@@ -513,5 +560,7 @@ def _reading(catalogue: Catalogue) -> dict[str, Any]:
         "id_paths": [f'$."{row["attribute"]}"' for row in asked],
         "payload_attributes": [f'$."{name}"' for name in catalogue.role_attributes("payload")],
         "payload_paths": catalogue.payloads.paths,
+        "identity_paths": catalogue.checks.identity_paths,
+        "looks_for_drift": catalogue.checks.drift_after is not None,
         "odd_ids": not all(row["attribute"].endswith(".id") for row in asked),
     }

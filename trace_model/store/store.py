@@ -96,8 +96,8 @@ class Store:
         else:
             self._refuse_stale()
         with self.database.reading() as c:
-            c.execute(sql("failures_now.sql"))
             c.execute(sql("forecast.sql"))
+            c.execute(sql("failures_now.sql"))
             c.execute(sql("reads/macros.sql"))
 
     # -- keeping -------------------------------------------------------------------------------------------------

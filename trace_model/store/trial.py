@@ -109,7 +109,7 @@ def _compared(
     c.execute("use trial")
     catalogue_tables.load(c, catalogue)
     Projector(c, catalogue, rules_of(catalogue)).rebuild(lambda step, share: told(step, 0.05 + 0.8 * share))
-    for macros in ("failures_now.sql", "forecast.sql", "reads/macros.sql"):
+    for macros in ("forecast.sql", "failures_now.sql", "reads/macros.sql"):
         c.execute(sql(macros))
     told("comparing", 0.88)
     _keep(c, "after", catalogue.alerts, as_of, days)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from console.access import Principal
 from console.components.view import PRINCIPAL
-from tests.console.pages.conftest import CONSOLE, House, Open, shown
+from tests.console.pages.conftest import CONSOLE, MORNING, House, Open, shown
 
 STACK = "Traceback (most recent call last):\n  File 'sync.py', line 7, in push\nRefused: no tax id"
 
@@ -95,3 +96,32 @@ def test_payloads_are_not_for_a_viewer(with_logins: House, name: str) -> None:
     said = shown(at.run())
     assert "Payloads are not for your role." in said
     assert "payment_terms" not in said
+
+
+def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(house: House, page: Open) -> None:
+    house.now = MORNING + timedelta(days=9)
+    with house.store.database.reading() as c:
+        c.execute("delete from clocks where lead_key in (select lead_key from timelines where lead_id = 'SO-1')")
+    asked = {
+        "category": None,
+        "owner_team": None,
+        "group_id": None,
+        "system": None,
+        "offset": 0,
+        "limit": 9,
+        "class": None,
+    }
+    [row] = house.store.rows("exceptions", kind="stuck_flow", state="open", as_of=house.now, **asked)
+    said = shown(page("exception", id=row["exception_id"]))
+    for fact in (
+        "SO-1 is stuck after order accepted.",
+        "Stuck flow",
+        "Invoice issued",
+        "It is the move of",
+        "EUR 100.00",
+    ):
+        assert fact in said, fact
+    assert "found by comparing facts" in shown(page("exception", id=row["exception_id"], part="trace"))
+    queue = shown(page("exceptions", kind="stuck_flow"))
+    assert "Stuck after order accepted." in queue
+    assert "Ship-to has no tax id" not in queue

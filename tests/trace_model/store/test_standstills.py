@@ -129,3 +129,104 @@ def test_what_healed_and_was_not_resumed_and_what_is_done_in_part_are_named() ->
     row, words = explained(rows, "SO-2", at)
     assert (row["reason"], row["milestone"]) == ("partly_done", "invoice_issued")
     assert "Ask Billing for the rest" in words.action
+
+
+EVERY_TIMELINE: dict[str, Any] = dict.fromkeys(
+    ("states", "promise", "region", "product_line", "legal_entity", "milestone", "q", "min_amount", "with_exception")
+) | {"offset": 0, "limit": 1000}
+ASKED: dict[str, Any] = {"category": None, "owner_team": None, "system": None, "offset": 0, "limit": 99, "class": None}
+
+
+def queued(rows: Rows, at: datetime) -> list[dict[str, Any]]:
+    return rows.store.rows("exceptions", kind="stuck_flow", state=None, group_id=None, as_of=at, **ASKED)
+
+
+def test_a_stuck_flow_stands_in_the_queue_with_its_money_owner_and_age(trading: Rows) -> None:
+    quiet(trading)
+    assert [row for row in queued(trading, instant(2.9 * DAY)) if row["lead_id"] == "SO-X"] == []
+    at = instant(4 * DAY)
+    [row] = [row for row in queued(trading, at) if row["lead_id"] == "SO-X"]
+    assert (row["sentence"], row["class"], row["category"]) == (
+        "SO-X is stuck after order accepted.",
+        "technical",
+        "stalled_flow",
+    )
+    assert (row["state"], row["owner_team"], row["lead_id"], str(row["blocked_amount"])) == (
+        "open",
+        "platform",
+        "SO-X",
+        "10.00",
+    )
+    assert row["opened_at"] == instant(21 + 3 * DAY)
+    assert row["age_s"] == pytest.approx(DAY - 21)
+    [group] = [
+        g
+        for g in trading.store.rows("exception_groups", include_snoozed=False, kind="stuck_flow", as_of=at, **ASKED)
+        if g["group_id"] == row["group_id"]
+    ]
+    assert (group["sentence"], group["open_count"], group["order_count"]) == ("Stuck after order accepted.", 1, 1)
+    [shown] = trading.store.rows("exception", exception_id=row["exception_id"], as_of=at)
+    assert (shown["lead_id"], shown["operation_label"], shown["replayable"], shown["is_check"]) == (
+        "SO-X",
+        "stuck after order accepted",
+        False,
+        True,
+    )
+    [one] = trading.store.rows("exception_group", group_id=row["group_id"], as_of=at)
+    assert (one["open_count"], one["owner_team"]) == (1, "platform")
+    tabs = {
+        t["class"]: t
+        for t in trading.store.rows("exception_classes", owner_team=None, system=None, include_snoozed=False, as_of=at)
+    }
+    assert tabs["technical"]["open_count"] >= 1
+
+
+def test_the_queue_calls_stuck_what_the_timeline_calls_stuck(trading: Rows) -> None:
+    for days in (1, 2.9, 3.5, 5, 40):
+        at = instant(days * DAY)
+        states = trading.store.rows("timelines", **EVERY_TIMELINE, as_of=at)
+        assert {row["lead_id"] for row in queued(trading, at)} == {
+            t["lead_id"] for t in states if t["state"] == "stuck"
+        }, days
+
+
+def test_an_open_failure_explains_the_silence_and_a_move_ends_it(trading: Rows) -> None:
+    quiet(trading)
+    at = instant(4 * DAY)
+    assert "SO-X" in [row["lead_id"] for row in queued(trading, at)]
+    failed = Story()
+    failed.does(
+        "billing.issue_invoice",
+        4 * DAY - 60,
+        invoice="INV-X",
+        invoice_order="SO-X",
+        error="500",
+        more={"q2c.outcome": "gave_up"},
+    )
+    trading.hear([span.but(trace=9000, span=9000) for span in failed.spans])
+    quiet(trading)
+    assert "SO-X" not in [row["lead_id"] for row in queued(trading, at)]
+
+
+def test_a_stuck_group_is_snoozed_and_resolved_by_hand_as_any_other(trading: Rows) -> None:
+    quiet(trading)
+    at = instant(4 * DAY)
+    group_id = next(row["group_id"] for row in queued(trading, at) if row["lead_id"] == "SO-X")
+
+    def do(deed: str, seconds: float, **detail: Any) -> None:
+        trading.store.clock = lambda: instant(seconds)
+        trading.store.act(
+            actor="ana",
+            deed=deed,
+            subject_type="exception_group",
+            subject_id=group_id,
+            reason="called them",
+            detail=detail,
+        )
+
+    do("snooze", 4 * DAY, until=instant(5 * DAY).isoformat())
+    shown = trading.store.rows("exception_groups", include_snoozed=False, kind="stuck_flow", as_of=at, **ASKED)
+    assert group_id not in [g["group_id"] for g in shown]
+    do("resolve", 4 * DAY + 60)
+    later = instant(4 * DAY + 120)
+    assert [row["state"] for row in queued(trading, later) if row["lead_id"] == "SO-X"] == ["resolved"]

@@ -2,7 +2,9 @@
 -- together, whom that concerns, and the owner rules that fit it so far (bit n: the n-th rule). Replaced by object_key.
 -- A shared object's failure counts the money of each order it holds up. lead_key is null where it stands in no timeline.
 with failing as (
-    select object_key from touched_stakes semi join failures using (object_key)
+    select object_key, any_value(case when object_type = 'customer' then object_id end) as own_customer_id
+    from failures semi join touched_stakes using (object_key)
+    group by object_key
 ),
 places as (
     select object_key, lead_key from timeline_members where direction <> 'up' and object_key in (select object_key from failing)
@@ -18,7 +20,8 @@ held_up as (
     group by p.object_key
 ),
 known as (
-    select f.object_key, h.* exclude (object_key) from failing f left join held_up h on h.object_key = f.object_key
+    select f.object_key, h.* exclude (object_key) replace (coalesce(h.customer_id, f.own_customer_id) as customer_id)
+    from failing f left join held_up h on h.object_key = f.object_key
 ),
 fitting as (
     select k.object_key, bit_or((1::bigint << r.position)) as owner_rules

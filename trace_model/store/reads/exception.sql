@@ -4,7 +4,7 @@
 --   next; null: a check, which holds up nothing), promise_label, promise_state, due_at (the
 --   nearest promise of the lead that is not kept), lead_amount, lead_currency, lead_state, runbook, reporting_currency, age_s
 with held as (
-    select * from known_failures($as_of) where exception_id = $exception_id
+    select * from known_exceptions($as_of) where exception_id = $exception_id
 ),
 promised as (
     select c.lead_key, arg_min(c.label, c.due_at) as promise_label, arg_min(c.state, c.due_at) as promise_state, min(c.due_at) as due_at
@@ -25,7 +25,7 @@ following as (
     where t.lead_key in (select lead_key from held) and (m.complete_at is null or m.complete_at > $as_of)
     group by t.lead_key
 )
-select f.* exclude (object_key, lead_key, trace_id, span_id, signature),
+select f.* exclude (object_key, trace_id, span_id, signature),
     replace(f.trace_id::varchar, '-', '') as trace_id, case when f.span_id is not null then printf('%016x', f.span_id) end as span_id,
     coalesce(o.label, f.operation) as operation_label, coalesce(o.replayable, true) as replayable,
     f.kind not in ('failed_operation', 'unknown_status') as is_check, coalesce(o.writes, []) as writes,

@@ -11,7 +11,8 @@ with groups as (
 ),
 open as (
     select g.class, f.group_id, f.lead_key, count(*) as open_count, max(f.blocked_amount) as blocked_amount
-    from open_failures($as_of) f join groups g using (group_id)
+    from known_exceptions($as_of) f join groups g using (group_id)
+    where f.state = 'open'
     group by g.class, f.group_id, f.lead_key
 ),
 leads as (

@@ -4,7 +4,7 @@
 --   'facts' (a check, whose facts changed), 'by_hand' (a person resolved it); ended_count, tried_count (replays: those that were settled; else as
 --   ended_count), last_at, last_object_id (the last one that it ended), median_s (from opening to end)
 with episodes as (
-    select f.operation, f.object_key, f.object_id, f.trace_id, f.opened_at, f.resolved_at
+    select f.operation, f.object_key, f.object_id, f.opened_at, f.resolved_at
     from failures f join signatures s using (signature)
     where s.group_id = $group_id and f.resolved_at <= $as_of
 ),
@@ -17,7 +17,7 @@ runs as (
 ),
 ended as (
     select e.object_id, e.opened_at, e.resolved_at,
-        case when e.trace_id is null then 'facts' when r.replay_id is not null then 'replay' when r.object_key is not null then 'engine' else 'target' end as fix
+        case when e.operation in (select operation from cat_checks) then 'facts' when r.replay_id is not null then 'replay' when r.object_key is not null then 'engine' else 'target' end as fix
     from episodes e
     left join runs r on r.operation = e.operation and r.object_key = e.object_key and r.resolved_at = e.resolved_at
     union all

@@ -3,7 +3,7 @@
 -- columns: as group_states (figures of the open ones, blocked_amount in reporting currency; facts: JSON list, heaviest first), plus operation_label,
 --   sentence, error_code, http_status, message, runbook, replayable, promised_label, due_at (the nearest running promise of its orders)
 with held as (
-    select * from known_failures($as_of) where group_id = $group_id
+    select * from known_exceptions($as_of) where group_id = $group_id
 ),
 words as (
     select arg_max(sentence, (last_failed_at, exception_id)) as sentence, arg_max(error_code, (last_failed_at, exception_id)) as error_code,

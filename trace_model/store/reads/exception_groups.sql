@@ -65,7 +65,7 @@ promised as (
     group by n.group_id
 )
 select p.group_id, p.state, p.kind, p.class, p.category, p.owner_team, p.owner_person, p.is_escalated, p.escalates_at, p.system, p.operation, o.label as operation_label,
-    w.sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, m.due_at, p.oldest_failed_at,
+    coalesce(w.sentence, check_sentence(o.label)) as sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, m.due_at, p.oldest_failed_at,
     p.first_seen_at, p.last_failed_at, epoch($as_of::timestamptz) - epoch(p.oldest_failed_at) as age_s, p.transient, p.confidence, p.rule, p.attempt_count,
     p.acknowledged_by, p.assigned_person, p.snoozed_until, p.tags, p.ticket, coalesce(p.note_count, 0) as note_count, p.outage_id, t.runbook, d.opened_by_day,
     coalesce(o.replayable, true) as replayable, k.reporting_currency, p.total_count

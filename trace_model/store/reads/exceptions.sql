@@ -5,7 +5,7 @@
 select f.* exclude (object_key, lead_key, trace_id, span_id, signature, owner_position, resolved_by_hand_at),
     replace(f.trace_id::varchar, '-', '') as trace_id, printf('%016x', f.span_id) as span_id,
     epoch($as_of::timestamptz) - epoch(f.opened_at) as age_s, count(*) over () as total_count, o.milestone, o.label as operation_label, o.replayable
-from known_failures($as_of) f
+from known_exceptions($as_of) f
 left join cat_operations o on o.operation = f.operation
 where ($state is null or f.state = $state)
   and ($class is null or f.class = $class)

@@ -1,16 +1,6 @@
 -- What depends on now, decided once for every question: clock states, timeline states, open failures, all as of an instant.
 -- Created at each opening of the store.
 
--- segment_path: where an order stands among like orders, widest name first. segment_name: the name of its first `depth` parts.
--- A text, for `asof join` finds nothing where a list is among its equalities (DuckDB 2.0.0).
-create or replace macro segment_path(tier, product_line, region) as
-    [coalesce(tier, 'no tier'), coalesce(product_line, 'no product line'), coalesce(region, 'no region')];
-create or replace macro segment_name(path, depth) as array_to_string(path[:depth], ' / ');
-
--- clocks_at: one row per clock that has started, as what was known of its pauses at `as_of` has it.
-create or replace macro clocks_at(as_of) as table
-from clocks where holds_from <= as_of and (holds_until is null or holds_until > as_of);
-
 -- clock_state: the state at `as_of` of a clock that holds then (a row of clocks): met, met_late, paused, breached, at_risk, running.
 -- What stopped in a pause was in time.
 create or replace macro clock_state(c, as_of) as case
@@ -51,28 +41,18 @@ failing as (
     group by m.lead_key
 ),
 silent as (
-    -- silence that an open exception explains, or that a promise still allows (a payment term), is no standstill
-    select t.lead_key, t.last_progress_at, t.last_milestone, segment_path(t.tier, t.product_line, t.region) as path
+    -- silence that an open exception explains, or that a promise still allows (a payment term), is no standstill; known_exceptions looks alike
+    select t.lead_key, t.last_progress_at, t.last_milestone, t.tier, t.product_line, t.region
     from timelines t
     anti join (from running where is_awaited) r on r.lead_key = t.lead_key
     anti join failing f on f.lead_key = t.lead_key
     where t.last_progress_at <= as_of and (t.completed_at is null or t.completed_at > as_of) and (t.cancelled_at is null or t.cancelled_at > as_of)
 ),
-limits as (
-    from silence_limits where fitted_as_of = (select max(fitted_as_of) from silence_limits where fitted_as_of <= as_of)
-),
-like_orders as (
-    -- the narrowest segment that history knows
-    select s.lead_key, arg_max({'limit_s': l.limit_s, 'like_count': l.like_count, 'segment': l.segment}, d.depth) as l
-    from silent s
-    cross join (select unnest([0, 1, 2, 3]) as depth) d
-    join limits l on l.milestone = s.last_milestone and l.segment = segment_name(s.path, d.depth)
-    group by s.lead_key
-),
 still as (
-    select s.lead_key, coalesce(k.l.limit_s, c.stuck_after_s) as limit_s, k.l.like_count, k.l.segment,
-        s.last_progress_at + to_microseconds((coalesce(k.l.limit_s, c.stuck_after_s) * 1000000)::bigint) as stuck_at
-    from silent s cross join cat_settings c left join like_orders k using (lead_key)
+    select s.lead_key, l.limit_s, l.like_count, l.segment, s.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) as stuck_at
+    from silent s
+    join limits_at(as_of) l on l.last_milestone is not distinct from s.last_milestone and l.tier is not distinct from s.tier
+        and l.product_line is not distinct from s.product_line and l.region is not distinct from s.region
 )
 select t.* replace (coalesce(s.stuck_at, t.stuck_at) as stuck_at), s.limit_s as like_limit_s, s.like_count, s.segment as like_segment,
     r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team, r.promises,
