@@ -1,7 +1,9 @@
-"""Outages found in a month of the simulated estate, against what truly happened: `python -m bench outages`.
+"""Outages found in months of the simulated estate, against what truly happened: `python -m bench outages`; other months by `python -m
+bench.outages SEED ...`.
 
 An outage can be known from the first call that it meets, and over from the first that is answered again: delays count
-from there. Members are orders: those that truly met the outage against those that the console names.
+from there; how long nobody called after the true end is beside it. The months are of seeds that no rule was written by.
+Members are orders: those that truly met the outage against those that the console names. No engine is asked: the past has none.
 """
 
 from __future__ import annotations
@@ -10,23 +12,29 @@ import json
 import subprocess
 import sys
 import tempfile
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from bench.served import running
+from trace_model.catalogue.loader import load
+from trace_model.store import Store
+from trace_model.store.store import utc_now
 
-DAYS, SEED = 30, 7
+DAYS, SEEDS = 30, (31, 47)
 PAGE = 1000
 Row = dict[str, Any]
 
 
-def judge(truth: list[Row], found: list[Row], members: dict[str, set[str]]) -> list[Row]:
+def judge(
+    seed: int, truth: list[Row], found: list[Row], members: dict[str, set[str]], answered: dict[str, list[str]]
+) -> list[Row]:
     """One row per kind of outage: how many truly met an order, were found, were invented; members; delays in seconds.
 
-    `found` are outages and `members` the orders of each, as the API gives them.
+    `found` are outages and `members` the orders of each, as the API gives them; `answered`: when each system answered, in order.
     """
     rows = []
     for kind in ("downtime", "throttling"):
@@ -37,9 +45,19 @@ def judge(truth: list[Row], found: list[Row], members: dict[str, set[str]]) -> l
         right = sum(len(set(t["orders"]) & _union(fs, members)) for t, fs in told)
         named = sum(len(members[f["outage_id"]]) for f in mine)
         late = [_seconds(fs[-1]["found_at"], fs[-1]["first_failed_at"]) for _, fs in told]
-        ends = [_seconds(fs[0]["ended_at"], t["ended_at"]) for t, fs in told if fs[0]["ended_at"] and t["ended_at"]]
+        over = [(t, _last_end(fs)) for t, fs in told if _last_end(fs) and t["ended_at"]]
+        ends = sorted(_seconds(end, t["ended_at"]) for t, end in over)
+        silent = sorted(
+            _seconds(_first_after(answered[t["dependency"]], t["ended_at"]), t["ended_at"]) for t, _ in over
+        )
+        after_answer = [
+            _seconds(end, _first_after(answered[t["dependency"]], t["ended_at"]))
+            for t, end in over
+            if end >= t["ended_at"]
+        ]
         rows.append(
             {
+                "seed": seed,
                 "kind": kind,
                 "true": len(true),
                 "found": len(told),
@@ -50,19 +68,25 @@ def judge(truth: list[Row], found: list[Row], members: dict[str, set[str]]) -> l
                 "found_after_s_worst": max(late, default=None),
                 "failed_runs_until_found_worst": max((f["failed_runs_until_found"] for f in mine), default=None),
                 "ended_before_true_end": sum(e < -60 for e in ends),
-                "end_after_true_end_s_median": sorted(ends)[len(ends) // 2] if ends else None,
+                "end_after_first_answer_s_worst": max(after_answer, default=None),
+                "end_after_true_end_s_median": ends[len(ends) // 2] if ends else None,
+                "nobody_called_for_s_median": silent[len(silent) // 2] if silent else None,
             }
         )
     return rows
 
 
-def run() -> list[Row]:
-    """A month of the estate through a real door, then the outages by the API."""
+def run(seeds: Sequence[int] = SEEDS) -> list[Row]:
+    """For each seed a month of the estate through a real door, then the outages by the API."""
+    return [row for seed in seeds for row in _month(seed)]
+
+
+def _month(seed: int) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="cashtrail-bench-") as directory:
-        truth_file = Path(directory) / "truth.jsonl"
-        with running(Path(directory) / "bench.duckdb", headless=True) as served:
+        truth_file, database = Path(directory) / "truth.jsonl", Path(directory) / "bench.duckdb"
+        with running(database, headless=True) as served:
             estate = [sys.executable, "-m", "sample_data", "--endpoint", f"{served.url}/v1/traces", "--days", str(DAYS)]
-            estate += ["--seed", str(SEED), "--engine-port", "0", "--no-live", "--truth", str(truth_file)]
+            estate += ["--seed", str(seed), "--engine-port", "0", "--no-live", "--truth", str(truth_file)]
             subprocess.run(estate, check=True, stdout=subprocess.DEVNULL)
             with httpx.Client(base_url=f"{served.url}/api/v1", timeout=60) as api:
                 found = (
@@ -70,7 +94,31 @@ def run() -> list[Row]:
                 )
                 members = {o["outage_id"]: _orders(api, o["outage_id"]) for o in found}
         lines = [json.loads(line) for line in truth_file.read_text("utf-8").splitlines()]
-    return judge([line for line in lines if line["kind"] == "outage"], found, members)
+        store = Store(database, load(), clock=utc_now, may_rebuild=False)
+        try:
+            answered = _answers(store)
+        finally:
+            store.close()
+    return judge(seed, [line for line in lines if line["kind"] == "outage"], found, members, answered)
+
+
+def _answers(store: Store) -> dict[str, list[str]]:
+    """When each system answered a call, in order, by all runs that succeeded."""
+    with store.database.reading() as c:
+        rows = c.execute(
+            "select system, list(distinct ended_at order by ended_at) from operation_runs where not is_error group by system"
+        ).fetchall()
+    return {system: [at.astimezone(UTC).isoformat() for at in instants] for system, instants in rows}
+
+
+def _first_after(instants: Sequence[str], at: str) -> str:
+    """The first of `instants` from `at` on; `at` itself where there is none."""
+    return next((one for one in instants if datetime.fromisoformat(one) >= datetime.fromisoformat(at)), at)
+
+
+def _last_end(found: list[Row]) -> str:
+    """When the last of the outages found for one true outage ended; empty where it has not."""
+    return "" if any(f["ended_at"] is None for f in found) else max(str(f["ended_at"]) for f in found)
 
 
 def _orders(api: httpx.Client, outage_id: str) -> set[str]:
@@ -96,5 +144,5 @@ def _seconds(later: str, earlier: str) -> float:
 
 
 if __name__ == "__main__":
-    for row in run():
+    for row in run([int(seed) for seed in sys.argv[1:]] or SEEDS):
         print(row)

@@ -33,8 +33,11 @@ ROWS = (
         from (select i, e, $now - to_seconds(1000 + (i * 7919) % 2500000) + to_minutes(8 * (e - 1)) as opened_at
             from range($exceptions) t(i), range(1, 3) u(e) where e = 1 or i % 50 = 7)""",
     """insert into timelines select i::ubigint, 'order', 'SO-' || i, 'C-' || i % 4000, 'Customer ' || i % 4000, 100 + i % 9000, 'EUR', 100 + i % 9000, 10,
-        ['EMEA', 'AMER', 'APAC'][1 + i % 3], 'hardware', ['DE01', 'US01'][1 + i % 2], 'smb', null, $now - interval 40 day, $now - interval 20 day, null, null, null, null
+        ['EMEA', 'AMER', 'APAC'][1 + i % 3], 'hardware', ['DE01', 'US01'][1 + i % 2], 'smb', null, $now - interval 40 day, $now - interval 20 day,
+        'order_submitted', null, case when i % 10 = 3 then $now - interval 20 day end, null
         from range($exceptions) t(i)""",
+    """insert into clocks select i::ubigint, 'order_acceptance', 'standard', $now - interval 40 day, $now - interval 40 day, null, $now + to_seconds((i * 7919) % 500000 - 250000),
+        $now + to_seconds((i * 7919) % 500000), null, case when i % 10 = 3 then $now - interval 20 day end, 7200 from range($exceptions) t(i)""",
     "insert into timeline_members select i::ubigint, i::ubigint, 'order', 0, 'self', 1.0, 100, 10, null from range($exceptions) t(i)",
     """insert into operation_runs select uuid(), i::ubigint, i, ['erp.create_order', 'tax.determine', 'billing.issue_invoice'][1 + i % 3], (i % $exceptions)::ubigint,
         ['erp-de', 'erp-us', 'tax', 'billing'][1 + i % 4], null, $now - to_seconds((i * 7919) % 2500000), $now - to_seconds((i * 7919) % 2500000), true, 1, 'gave_up', null, 0,

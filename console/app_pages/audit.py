@@ -26,6 +26,7 @@ SUBJECTS = {
     "alert_silence": "Silence",
     "alert_delivery": "Delivery",
     "exception": "Exception",
+    "dependency": "Dependency",
     "saved_view": "Saved view",
 }
 

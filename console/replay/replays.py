@@ -19,8 +19,9 @@ from typing import Any
 
 from console.access import Principal, Right
 from console.deeds import reason_of
-from console.replay import inquiries
+from console.replay import dependency_watch, inquiries
 from console.replay.circuits import Circuits
+from console.replay.dependency_watch import DependencyWatch
 from console.replay.dispatcher import Dispatcher, Hook
 from console.replay.engine import Engines
 from console.replay.facts import candidates
@@ -69,6 +70,7 @@ class Replays:
         self._settlement = Settlement(store, ledger, engines, clock, self.limits, self._dispatcher, at)
         self._recovery = Recovery(store, engines, clock, self.limits, self)
         self._inquiries = Inquiries(store, engines, clock)
+        self._dependency_watch = DependencyWatch(store, engines, clock)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -216,6 +218,7 @@ class Replays:
             "replay-dispatcher": self._dispatch,
             "replay-settlement": self._prove,
             "status-inquiry": self._inquire,
+            "dependency-watch": self._ask_dependencies,
         }
         if self.limits.recovery != "off":
             work_by_name["replay-recovery"] = self._watch
@@ -251,6 +254,10 @@ class Replays:
     def _inquire(self) -> None:
         while not self._stopping.wait(inquiries.LOOK_S):
             self._resting(self._inquiries.run_once)
+
+    def _ask_dependencies(self) -> None:
+        while not self._stopping.wait(dependency_watch.LOOK_S):
+            self._resting(self._dependency_watch.run_once)
 
     def _resting(self, work: Callable[[], None]) -> None:
         """Does the work, then rests REST times the computing it took: ten thousand items take a third of a core, not all of it."""

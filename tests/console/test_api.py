@@ -117,6 +117,74 @@ def test_a_deed_needs_a_reason_and_stands_in_the_audit(told: Any) -> None:
     assert (unknown.status_code, unknown.headers["content-type"]) == (404, "application/problem+json")
 
 
+def test_classes_tell_verdicts_against_corrections_and_propose_what_was_named(told: Any) -> None:
+    before = told.get("/classes", days=3660)
+    assert [(c["judged_class"], c["class"], c["exception_count"]) for c in before["confusion"]] == [
+        ("business", "business", 1)
+    ]
+    assert [(s["system"], s["unknown_count"]) for s in before["systems"]] == [("erp-de", 0)]
+    assert [(r["exception_count"], r["reviewed_count"], r["kept_share"]) for r in before["rules"]] == [(1, 0, None)]
+    assert before["proposals"] == []
+    group_id = told.get("/exception-groups")["groups"][0]["group_id"]
+    named = {"reason": "our mapping", "class": "technical", "category": "contract_schema"}
+    assert "contract_schema" in told.post(f"/exception-groups/{group_id}/reclassify", named).json()["proposal"]
+    after = told.get("/classes", days=3660)
+    assert [(c["judged_class"], c["class"], c["corrected_count"]) for c in after["confusion"]] == [
+        ("business", "technical", 1)
+    ]
+    assert [(r["reviewed_count"], r["corrected_count"], r["kept_share"]) for r in after["rules"]] == [(1, 1, 0.0)]
+    assert [(p["group_id"], p["class"], p["category"]) for p in after["proposals"]] == [
+        (group_id, "technical", "contract_schema")
+    ]
+    assert told.get("/classes", days=1, as_of=(T0 + timedelta(days=9)).isoformat())["confusion"] == []
+
+
+def test_owner_rules_on_trial_say_who_would_have_got_what_and_change_nothing(told: Any) -> None:
+    rules = {
+        "rules": [
+            {"team": "support", "person": "Bo", "customers": [], "legal_entities": ["DE01"]},
+            {"team": "platform"},
+        ]
+    }
+    at = (T0 + timedelta(days=1)).isoformat()
+    answer = told.post(f"/owner-rules/trial?as_of={at.replace('+', '%2B')}", rules)
+    assert answer.status_code == 200, answer.text
+    [row] = answer.json()["owners"]
+    assert (row["team"], row["trial_team"], row["trial_person"], row["is_moved"]) == (
+        "finance_operations",
+        "support",
+        "Bo",
+        True,
+    )
+    assert (row["trial_rule"], row["exception_count"], row["blocked_amount"]) == (1, 1, "1250.50")
+    assert told.get("/exceptions")["exceptions"][0]["owner_team"] == "finance_operations"
+    wrong = told.post("/owner-rules/trial", {"rules": [{"team": "nobody"}]})
+    assert (wrong.status_code, wrong.headers["content-type"]) == (409, "application/problem+json")
+    assert "nobody" in wrong.json()["detail"]
+
+
+def test_what_no_answer_came_to_is_of_a_kind_of_its_own_and_may_be_asked_after(told: Any) -> None:
+    story = Otlp(told.url)
+    gone = {
+        "q2c.order.id": "SO-1002",
+        "q2c.operation": "erp.create_order",
+        "peer.service": "erp-de",
+        "error.type": "ReadTimeout",
+    }
+    story.span("erp.create_order", T0 + timedelta(minutes=9), gone, error="Read timed out")
+    story.send()
+    [unknown] = told.get("/exceptions", kind="unknown_status")["exceptions"]
+    assert (unknown["object"]["id"], unknown["kind"], unknown["category"]) == ("SO-1002", "unknown_status", "timeout")
+    assert [g["group_id"] for g in told.get("/exception-groups", kind="unknown_status")["groups"]] == [
+        unknown["group_id"]
+    ]
+    assert [e["kind"] for e in told.get("/exceptions", kind="failed_operation")["exceptions"]] == ["failed_operation"]
+    assert told.get(f"/exceptions/{unknown['exception_id']}")["is_uncertain"] is True
+    asked = told.post(f"/exceptions/{unknown['exception_id']}/probe", {"reason": "the customer asks"})
+    assert asked.status_code == 409
+    assert "no engine serves erp-de" in asked.json()["detail"]
+
+
 def test_an_operator_pauses_and_resumes_the_clocks_of_a_timeline(told: Any) -> None:
     def act(deed: str, **body: str) -> Any:
         return told.post(f"/timelines/order/SO-1001/{deed}", {"reason": "asked for the tax number"} | body)

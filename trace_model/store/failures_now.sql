@@ -66,17 +66,34 @@ fitting as (
 select n.*, (n.snooze->>'until')::timestamptz as snoozed_until, coalesce(f.owner_rules, 0) as owner_rules
 from named n left join fitting f on f.class = n.class and f.category = n.category and f.system is not distinct from n.system;
 
+-- dependency_answers: one row per outage whose dependency was said to be up again by the engine, with the first instant it was, as kept by `as_of`.
+create or replace macro dependency_answers(as_of) as table
+select detail->>'outage_id' as outage_id, (detail->>'up_at')::timestamptz as up_at
+from operator_actions
+where subject_type = 'dependency' and deed = 'probe' and acted_at <= as_of and detail->>'state' = 'up';
+
 -- outages_now: one row per outage found by `as_of`, with its state then: ongoing, silent (no call since), recovering (first answers), ended.
+-- ended_at_then: the first answer after the last failure, or since when the engine says that the dependency is up, whichever was first.
 create or replace macro outages_now(as_of) as table
-select o.*, case when o.ended_at <= as_of then o.ended_at end as ended_at_then,
+with answers as (
+    select o.outage_id, min(d.up_at) as up_at
+    from outages o join dependency_answers(as_of) d using (outage_id)
+    where d.up_at > o.last_failed_at
+    group by o.outage_id
+),
+ends as (
+    select o.*, least(case when o.ended_at <= as_of then o.ended_at end, a.up_at) as ended_at_then
+    from outages o left join answers a using (outage_id)
+    where o.found_at <= as_of
+)
+select *,
     case
-        when o.ended_at <= as_of and o.closed_at > as_of and as_of < o.ended_at + interval 5 minute then 'recovering'
-        when o.ended_at <= as_of then 'ended'
-        when as_of > o.last_failed_at + interval 2 hour then 'silent'
+        when closed_at > as_of and as_of < ended_at_then + interval 5 minute then 'recovering'
+        when ended_at_then is not null then 'ended'
+        when as_of > last_failed_at + interval 2 hour then 'silent'
         else 'ongoing'
     end as state
-from outages o
-where o.found_at <= as_of;
+from ends;
 
 -- known_failures: one row per exception, in the episode that holds at `as_of`, with its verdict, owner, lead, money and outage.
 -- state: open, resolved: by a success, by hand, or by the target's own word that it has what no answer came to and nothing is left to do. A
@@ -86,10 +103,11 @@ with kinds as (
     select signature, outage_kind from judgements(as_of) where not in_outage
 ),
 met as (
-    select f.*, case when o.last_failed_at >= f.last_failed_at then o.outage_id end as outage_id
+    -- outages of one system and kind never overlap
+    select f.*, o.outage_id
     from (select f.*, k.outage_kind from failures f join kinds k using (signature) where f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true)) f
-    asof left join (select system, kind, outage_id, first_failed_at, last_failed_at from outages where found_at <= as_of) o
-        on o.system = f.system and o.kind = f.outage_kind and o.first_failed_at <= f.last_failed_at
+    left join (select system, kind, outage_id, first_failed_at, last_failed_at from outages where found_at <= as_of) o
+        on o.system = f.system and o.kind = f.outage_kind and f.last_failed_at between o.first_failed_at and o.last_failed_at
 )
 select f.* exclude (outage_kind, next_opened_at, first_opened_at), f.first_opened_at,
     case when f.resolved_at <= as_of or j.resolved_by_hand_at >= f.last_failed_at or (j.kind = 'unknown_status' and a.target_state = 'present' and not a.flow_stands) then 'resolved' else 'open' end as state,
@@ -148,25 +166,34 @@ left join like_orders k on k.last_milestone is not distinct from s.last_mileston
 -- known_exceptions: known_failures, and one row per timeline that is stuck at `as_of` (as timeline_states has it): it stands after its latest milestone for
 -- longer than like orders ever did, no promise runs for it or is broken, and no failure says why. Such a row ends as soon as the timeline moves.
 create or replace macro known_exceptions(as_of) as table
-with known as materialized (
-    from known_failures(as_of)
+with quiet as materialized (
+    from timelines t
+    anti join (select lead_key from clocks_at(as_of) where coalesce(stopped_at > as_of, true)) c on c.lead_key = t.lead_key
+    where t.last_progress_at <= as_of and coalesce(t.completed_at > as_of, true) and coalesce(t.cancelled_at > as_of, true)
 ),
 standing as materialized (
     select t.*, l.limit_s, l.like_count, l.segment, t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) as stopped_at
-    from timelines t
+    from quiet t
     join limits_at(as_of) l on l.last_milestone is not distinct from t.last_milestone and l.tier is not distinct from t.tier
         and l.product_line is not distinct from t.product_line and l.region is not distinct from t.region
-    where t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) <= as_of and coalesce(t.completed_at > as_of, true) and coalesce(t.cancelled_at > as_of, true)
+    where t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) <= as_of
+),
+closed as (
+    -- what people, or a target's own word, have closed though no success was seen explains no silence
+    select signature, max(resolved_by_hand_at) as closed_at from judgements(as_of) where resolved_by_hand_at is not null group by signature
+),
+failing as (
+    select m.lead_key
+    from timeline_members m
+    semi join standing s on s.lead_key = m.lead_key
+    join failures f on f.object_key = m.object_key
+    left join closed c on c.signature = f.signature
+    left join target_answers(as_of) a on a.exception_id = f.exception_id and a.target_answered_at >= f.last_failed_at
+    where m.direction <> 'up' and f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true) and coalesce(f.resolved_at > as_of, true)
+      and coalesce(c.closed_at < f.last_failed_at, true) and not coalesce(a.target_state = 'present' and not a.flow_stands, false)
 ),
 stuck as (
-    select s.*
-    from standing s
-    anti join (select lead_key from clocks_at(as_of) where coalesce(stopped_at > as_of, true)) c on c.lead_key = s.lead_key
-    anti join (
-        select m.lead_key
-        from timeline_members m
-        where m.lead_key in (select lead_key from standing) and m.direction <> 'up' and m.object_key in (select object_key from known where state = 'open')
-    ) f on f.lead_key = s.lead_key
+    from standing anti join failing using (lead_key)
 ),
 owned as (
     select s.lead_key, bit_or(1::bigint << r.position) as owner_rules
@@ -191,7 +218,7 @@ judged as (
     join judgements(as_of) j on j.signature = check_signature(h.operation, h.system) and not j.in_outage
     left join owned o on o.lead_key = s.lead_key
 )
-from known
+from known_failures(as_of)
 union all by name
 select g.*, coalesce(g.assigned_team, r.team) as owner_team,
     case when g.assigned_team is null and g.assigned_person is null then r.person else g.assigned_person end as owner_person

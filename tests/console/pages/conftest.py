@@ -61,6 +61,7 @@ class House:
         *,
         error: str | None = None,
         service: str = "sync-engine",
+        thrown: str = "HTTPError",
         more: dict[str, Any] | None = None,
         **attributes: Any,
     ) -> None:
@@ -76,7 +77,7 @@ class House:
             {
                 "name": "exception",
                 "time_unix_nano": began,
-                "attributes": {"exception.type": "HTTPError", "exception.message": error},
+                "attributes": {"exception.type": thrown, "exception.message": error},
             }
         ]
         row = {

@@ -1,4 +1,5 @@
--- class_confusion: one row per class that the rules judged and class that people left or put it in, over the failures of the $days days before $as_of.
+-- class_confusion: one row per class that the rules judged and class that people left or put it in, over the failures of the $days days before $as_of (what
+-- a check found is no verdict of a rule).
 -- Only what a person reclassified is a correction; all else stands as judged. In the contract's order.
 -- $days int; $as_of timestamptz
 -- columns: judged_class, class, group_count, exception_count, corrected_count (exceptions in groups that a person reclassified)
@@ -7,7 +8,7 @@ with judged as (
     from known_failures($as_of) f
     join signatures s using (signature)
     left join group_deeds($as_of) g on g.group_id = f.group_id
-    where f.last_failed_at > $as_of - to_days($days)
+    where f.last_failed_at > $as_of - to_days($days) and f.kind in ('failed_operation', 'unknown_status')
 )
 select judged_class, class, count(distinct group_id) as group_count, count(*) as exception_count, count(*) filter (is_corrected) as corrected_count
 from judged

@@ -9,7 +9,7 @@ with judged as (
     from known_failures($as_of) f
     join signatures s using (signature)
     left join group_deeds($as_of) g on g.group_id = f.group_id
-    where f.last_failed_at > $as_of - to_days($days)
+    where f.last_failed_at > $as_of - to_days($days) and f.kind in ('failed_operation', 'unknown_status')
 )
 select rule, count(*) as exception_count, count(distinct group_id) as group_count, list(distinct system order by system) as systems, avg(confidence) as confidence,
     count(distinct group_id) filter (is_reviewed) as reviewed_count, count(distinct group_id) filter (is_corrected) as corrected_count,

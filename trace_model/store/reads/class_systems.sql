@@ -8,6 +8,6 @@ from known_failures($as_of) f
 join signatures s using (signature)
 left join group_deeds($as_of) g on g.group_id = f.group_id
 left join cat_systems c on c.name = f.system
-where f.last_failed_at > $as_of - to_days($days)
+where f.last_failed_at > $as_of - to_days($days) and f.kind in ('failed_operation', 'unknown_status')
 group by f.system
 order by unknown_count desc, guess_count desc, exception_count desc, f.system
