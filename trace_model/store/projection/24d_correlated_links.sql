@@ -4,7 +4,7 @@
 with present as (
     select c.*, count(*) over (partition by correlation_key) as object_count,
         count(*) over (partition by correlation_key, object_type) as of_type,
-        count(*) filter (object_type in (select object_type from cat_lead_types where preference = 0)) over (partition by correlation_key) as lead_count
+        count(case when object_type in (select object_type from cat_lead_types where preference = 0) then 1 end) over (partition by correlation_key) as lead_count
     from object_correlations c
     where c.correlation_key in (select correlation_key from untied_children)
 )

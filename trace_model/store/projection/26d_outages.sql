@@ -2,7 +2,7 @@
 -- Replaced by window. found_at: the failure at which the evidence sufficed; null while it does not, and then nobody is told of an outage.
 -- ended_at: the first answer after the last failure. closed_at: no later failure belongs to it: ten answers after its last, or three and a
 -- quarter of an hour, or two hours of silence. A refusal is an answer: whoever rejects an order is up.
--- $from_at, $until_at: all windows lie between them.
+-- Windows count by case: a window with a filter reads its whole frame for each row. $from_at, $until_at: all windows lie between them.
 with heard as (
     select r.trace_id, r.span_id, r.system, min(r.mention_key) as subject, any_value(r.operation) as operation, min(r.started_at) as started_at,
         min(r.ended_at) as ended_at, max(r.retry_count) + 1 as call_count,
@@ -30,7 +30,7 @@ answers as (
 failing as (
     select *
     from (
-        select *, count(*) filter (is_answer) over (partition by system, kind, from_at order by ended_at range unbounded preceding) as answers_before
+        select *, count(case when is_answer then 1 end) over (partition by system, kind, from_at order by ended_at range unbounded preceding) as answers_before
         from runs
     )
     where is_failed and ended_at >= from_at
@@ -56,7 +56,7 @@ closing as (
     from followed
 ),
 numbered as (
-    select *, count(*) filter (closed_before is null or closed_before < ended_at) over (
+    select *, count(case when closed_before is null or closed_before < ended_at then 1 end) over (
         partition by system, kind, from_at order by ended_at, trace_id, span_id rows unbounded preceding) as number
     from (
         select *, lag(closed_at) over (partition by system, kind, from_at order by ended_at, trace_id, span_id) as closed_before
@@ -67,7 +67,7 @@ counted as (
     select *,
         row_number() over stretch as failed_runs,
         sum(case when is_explicit then call_count else 0 end) over stretch as explicit_calls,
-        count(*) filter (said <> 'unclear') over stretch as clear_runs,
+        count(case when said <> 'unclear' then 1 end) over stretch as clear_runs,
         answers_before - first_value(answers_before) over stretch as answers_within,
         coalesce(first_value(answered_before_at) over stretch < first_value(started_at) over stretch - interval 1 minute, true) as was_quiet,
         sum(is_new_subject) over stretch as subjects, sum(is_new_operation) over stretch as operations

@@ -14,7 +14,7 @@ with signs as (
     where a.subject_type = 'timeline' and a.deed in ('pause', 'resume')
 ),
 numbered as (
-    select *, count(*) filter (not is_opening) over (
+    select *, count(case when not is_opening then 1 end) over (
         partition by lead_key, pause order by said_at, not is_opening, said_by rows between unbounded preceding and 1 preceding
     ) as stretch
     from signs

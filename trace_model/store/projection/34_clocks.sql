@@ -57,7 +57,7 @@ passed as (
 standing as (
     select *,
         sum(taken_us) over until_now as due_delay_us,
-        coalesce(sum(taken_us) filter (passed_us < risk_us) over until_now, 0) as risk_delay_us,
+        coalesce(sum(case when passed_us < risk_us then taken_us end) over until_now, 0) as risk_delay_us,
         lead(begins_at) over (partition by lead_key, promise order by begins_at) as next_begins_at
     from passed
     where passed_us < target_us

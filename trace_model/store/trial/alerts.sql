@@ -52,7 +52,7 @@ stuck as (
 ),
 calls as (
     select r.system, r.ended_at,
-        is_down(count(*) over lately, count(*) filter (r.is_error) over lately) as down
+        is_down(count(*) over lately, count(case when r.is_error then 1 end) over lately) as down
     from operation_runs r, span s
     where r.ended_at > s.from_at - interval 10 minute and r.ended_at <= s.until_at
     window lately as (partition by r.system order by r.ended_at range between interval 10 minute preceding and current row)
