@@ -39,7 +39,7 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 PUBLIC = REPOSITORY / "bench" / "data" / "errors_public.jsonl"
 PHRASES = REPOSITORY / "bench" / "data" / "phrases.jsonl"
 FIRST_JUDGEMENTS = REPOSITORY / "bench" / "data" / "first_judgements.jsonl"
-LEARNED = ("eleventh", "twelfth", "thirteenth", "fourteenth")  # parts judged first with learned words beside the rules
+LEARNED_SINCE = "eleventh"  # the first part that was judged first with learned words beside the rules
 GROUPS = 8
 SURE = 0.9
 BANDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
@@ -141,6 +141,12 @@ def parts() -> list[str]:
     return list(dict.fromkeys(entry["part"] for entry in read_entries(PUBLIC)))
 
 
+def learned_parts() -> list[str]:
+    """The parts that were judged first with learned words beside the rules, in that order."""
+    in_order = parts()
+    return in_order[in_order.index(LEARNED_SINCE) :]
+
+
 def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """The labelled bodies that are there, by name."""
     dev = data / "errors_dev.jsonl"
@@ -237,11 +243,12 @@ def fit() -> list[tuple[float, float]]:
     Only judgements with learned words count (the parts since there are any, and `blind, learned`): the votes of rules
     alone share otherwise.
     """
+    with_words = learned_parts()
     known = sorted(
         (one["share"], one["class_right"] and one["category_right"])
         for one in first_judgements()
         if not one["unknown"]
-        and (one["mode"] == "blind, learned" or (one["mode"] == "blind" and one["part"] in LEARNED))
+        and (one["mode"] == "blind, learned" or (one["mode"] == "blind" and one["part"] in with_words))
     )
     pooled: list[list[tuple[float, bool]]] = []
     for i in range(GROUPS):

@@ -240,7 +240,7 @@ def _counted(votes: Sequence[_Vote], seen: _Seen, rules: Rules) -> Verdict:
 _STATUS_CODE = re.compile(r"(?:http[ _-]?)?([45]\d\d)", re.IGNORECASE)
 _STATUS_TEXT = re.compile(
     r"\b([45]\d\d) (?:client|server) error|\berror '([45]\d\d)|\bstatus(?:[ _]?code)?[:= ]+([45]\d\d)\b|"
-    r"\bHTTP(?:/[\d.]+)?[ :]+([45]\d\d)\b",
+    r"\bHTTP(?:/[\d.]+)?(?: error)?[ :]+([45]\d\d)\b|\b([45]\d\d) (?:response|status)\b|\bresponse (?:code|status)[:= ]+([45]\d\d)\b",
     re.IGNORECASE,
 )
 
@@ -282,12 +282,14 @@ def _first_sentence(message: str) -> tuple[str, str]:
     return (message[: end.start()], message[end.end() :]) if end else (message, "")
 
 
-# Addresses, long ids, and quoted single words: a name or a value given as an example, not what is said of it.
+# Addresses, hosts, long ids, and quoted single words: a name or a value given as an example, not what is said of it.
 _NOISE = re.compile(
-    r"(?<!\w)(['\"`])[^'\"`\s]{1,40}\1(?!\w)|\bfor url:|https?://\S+|\S+@\S+\.\w+|\b[0-9a-f]{8}-[0-9a-f-]{20,}\b|\b[0-9a-f]{16,}\b",
+    r"(?<!\w)(['\"`])[^'\"`\s]{1,40}\1(?!\w)|\bfor url:|https?://\S+|\S+@\S+\.\w+|\b[0-9a-f]{8}-[0-9a-f-]{20,}\b|\b[0-9a-f]{16,}\b"
+    r"|\b(?:[\w-]+\.)+(?:com|net|org|io|invalid|local|internal|example)(?::\d+)?(?![\w.])",
     re.IGNORECASE,
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+# Where one word of camelCase ends: "isOpen", "IdToken", "HTTPError"; not in "qTy_ReQd", whose case is at random.
+_CAMEL = re.compile(r"(?<=[a-z0-9][a-z0-9])(?=[A-Z])|(?<=[A-Z][a-z0-9])(?=[A-Z][a-z]{2})|(?<=[A-Z])(?=[A-Z][a-z])")
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=\w)")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 
@@ -300,8 +302,8 @@ def _words(text: str, rules: Rules) -> str:
     >>> rules = Rules((), abbreviations={"qty": "quantity", "reqd": "required"}, names=("AvaTax",))
     >>> _words("PRICE_LEVEL_QTY_REQD", rules), _words("Your AvaTax account can't read DuplicateInvoiceID", rules)
     ('price level quantity required', 'your account cant read duplicate invoice id')
-    >>> _words("Ungültige Straße", rules)
-    'ungultige strasse'
+    >>> _words("Ungültige Straße", rules), _words("qTy_ReQd", rules)
+    ('ungultige strasse', 'quantity required')
     """
     plain = _NOISE.sub(" ", text if text.isascii() else _without_accents(text))
     if rules.noise:

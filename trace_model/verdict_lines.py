@@ -15,6 +15,7 @@ from trace_model.signatures import Signature, Verdict, classify
 
 LONGEST_LINE = 1_000_000  # characters of one line of input
 SIGNATURES_REMEMBERED = 100_000
+BYTE_ORDER_MARK = "\ufeff"  # what some editors put before a file's first line
 
 
 def classify_lines(lines: Iterable[str], rules: Rules, on_fault: Callable[[str], None]) -> Iterator[str]:
@@ -28,7 +29,7 @@ def classify_lines(lines: Iterable[str], rules: Rules, on_fault: Callable[[str],
         if not line.strip():
             continue
         try:
-            entry = _entry(line)
+            entry = _entry(line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line)
             signature = _signature(entry)
         except ValueError as fault:
             on_fault(f"line {number}: {fault}")
@@ -66,9 +67,9 @@ def _entry(line: str) -> dict[str, Any]:
 def _signature(entry: Mapping[str, Any]) -> Signature:
     """The signature in one entry. Raises ValueError saying which field is wrong and what it should be."""
     texts = {name: _text(entry, name) for name in ("system", "code", "message", "operation", "exception")}
-    if not texts["code"] and not texts["message"] and not texts["exception"]:
-        raise ValueError("nothing to judge by; give at least one of code, message and exception")
     status = entry.get("http_status")
+    if not texts["code"] and not texts["message"] and not texts["exception"] and status is None:
+        raise ValueError("nothing to judge by; give at least one of code, message, http_status and exception")
     if isinstance(status, str) and status.strip().isdigit():
         status = int(status)
     if isinstance(status, float) and status.is_integer():
