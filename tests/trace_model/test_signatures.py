@@ -216,9 +216,10 @@ def test_a_damaged_file_of_learned_words_is_a_fault_of_the_packs(tmp_path: Path,
         load_rules([tmp_path])
 
 
-def test_the_shipped_learned_words_know_every_category(rules: Rules) -> None:
+def test_the_shipped_learned_words_know_every_category_that_a_system_can_name(rules: Rules) -> None:
+    found_by_checks = {"stalled_flow"}
     assert rules.learned is not None
-    assert {category for _, category in rules.learned.outcomes} == set(CATEGORIES) - {"unknown"}
+    assert {category for _, category in rules.learned.outcomes} == set(CATEGORIES) - {"unknown"} - found_by_checks
 
 
 def test_a_products_name_is_not_read_as_what_went_wrong(rules: Rules) -> None:
