@@ -18,6 +18,9 @@ from trace_model.payload_diff import Difference, differences
 
 Row = dict[str, Any]
 DIFFERENT = Sign("alert", "Differs", "red", "A field that the catalogue compares is not the same.")
+CORRECTED = Sign(
+    "check", "Put right", "blue", "It differs from the hop before it, and says again what the first hop said."
+)
 SAME = Sign("check", "Agrees", "green", "Every field that the catalogue compares, and both say, is the same.")
 
 
@@ -78,9 +81,12 @@ def _verdict(hop: Row) -> Child:
         return tag("span", "nothing before it", class_="quiet")
     fields = json.loads(hop["compared"])
     wrong = [f"{f['field']} {f['from_value']} became {f['to_value']}" for f in fields if f["state"] == "different"]
+    right = [f"{f['field']} is {f['to_value']} again" for f in fields if f["state"] == "corrected"]
     same = [f["field"] for f in fields if f["state"] == "same"]
     if wrong:
-        return two_lines(badge(DIFFERENT), "; ".join(wrong))
+        return two_lines(badge(DIFFERENT), "; ".join([*wrong, *right]))
+    if right:
+        return two_lines(badge(CORRECTED), "; ".join(right))
     return two_lines(badge(SAME), f"{hop['from_label']}: {', '.join(same)}" if same else "nothing both say")
 
 

@@ -92,3 +92,63 @@ def test_two_orders_that_share_a_quote_may_each_be_for_less() -> None:
         more={"q2c.payload": json.dumps(SAID | {"amount": "50.00"})},
     )
     assert [c for c in both_ways(s).checks() if "mismatch" in c[0]] == []
+
+
+def mismatches(s: Story) -> list[Any]:
+    return [c for c in both_ways(s).checks() if "mismatch" in c[0]]
+
+
+def altered(s: Story, place: int, **said: Any) -> Story:
+    """The story with another payload at one of its sendings."""
+    span = s.spans[place]
+    s.spans[place] = span.but(attributes=span.attributes | {"q2c.payload": json.dumps(SAID | said)})
+    return s
+
+
+def test_a_mismatch_that_the_next_hop_puts_right_is_one_and_resolved() -> None:
+    s = altered(along(Story()), 1, payment_terms="NET90", amount="120.00")
+    assert mismatches(s) == [("check.mismatch_order", "order:SO-1", instant(11), instant(21))]
+    states = both_ways(s).ask(
+        "select list_transform(fields, lambda f: f.state) as states from payload_comparisons where hop = 'erp_order'"
+    )
+    assert states[0]["states"].count("corrected") == 2
+
+
+def test_a_wrong_value_that_is_carried_on_and_then_put_right_is_one_mismatch() -> None:
+    s = altered(along(Story(), payment_terms="NET90"), 1, payment_terms="NET90")
+    assert mismatches(s) == [("check.mismatch_order", "order:SO-1", instant(11), None)]
+    sends(s, 30, "billing.issue_invoice")
+    assert mismatches(s) == [("check.mismatch_order", "order:SO-1", instant(11), instant(31))]
+
+
+def test_of_two_wrong_fields_one_put_right_does_not_resolve_the_mismatch() -> None:
+    s = altered(along(Story(), quantity=12), 1, payment_terms="NET90", quantity=12)
+    assert mismatches(s) == [("check.mismatch_order", "order:SO-1", instant(11), None)]
+    sends(s, 30, "erp.create_order")
+    assert mismatches(s) == [("check.mismatch_order", "order:SO-1", instant(11), instant(31))]
+
+
+def test_another_wrong_value_at_the_next_hop_is_a_second_mismatch_and_the_first_value_ends_both() -> None:
+    s = altered(along(Story(), payment_terms="NET60"), 1, payment_terms="NET90")
+    opened = [
+        ("check.mismatch_order", "order:SO-1", instant(11)),
+        ("check.mismatch_erp_order", "order:SO-1", instant(21)),
+    ]
+    assert mismatches(s) == [(*each, None) for each in opened]
+    sends(s, 30, "billing.issue_invoice")
+    assert mismatches(s) == [(*each, instant(31)) for each in opened]
+
+
+def test_what_was_put_right_and_goes_wrong_again_later_is_a_new_mismatch() -> None:
+    s = altered(along(Story()), 1, payment_terms="NET90")
+    sends(s, 30, "billing.issue_invoice", payment_terms="NET90")
+    assert mismatches(s) == [
+        ("check.mismatch_order", "order:SO-1", instant(11), instant(21)),
+        ("check.mismatch_invoice", "order:SO-1", instant(31), None),
+    ]
+
+
+def test_an_invoice_for_less_does_not_put_a_wrong_order_amount_right() -> None:
+    s = altered(along(Story(), amount="120.00"), 1, amount="120.00")
+    sends(s, 30, "billing.issue_invoice", amount="100.00")
+    assert mismatches(s) == [("check.mismatch_order", "order:SO-1", instant(11), None)]

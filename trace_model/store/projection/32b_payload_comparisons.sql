@@ -1,9 +1,10 @@
 -- payload_comparisons: one row per timeline and payload that was sent after one of the hop before it. Replaced by lead_key.
 -- Each successful payload is compared with the latest of the nearest hop before it that went before: of an order by version, since an amended
 -- order is another than was quoted; of a document (an invoice) with whatever held then.
--- fields: field, from_value, to_value, state: same, different, unknown (one side does not say). A number of a part (an invoice of an order, an
--- order of several of one quote) may be less; of a document that several timelines share, numbers are not compared.
-with mentions as (
+-- fields: field, from_value, to_value, state: same, different, corrected (it differs from the hop before it, and says what the first hop of the
+-- chain said), unknown (one side does not say). A number of a part (an invoice of an order, an order of several of one quote) may be less; of a
+-- document that several timelines share, numbers are not compared. is_different: a field is different; what is corrected introduces nothing.
+with recursive mentions as (
     select m.lead_key, m.object_key, m.object_key as mention_key, m.parts is not null as is_shared
     from timeline_members_fresh m
     union
@@ -34,23 +35,49 @@ pairs as (
         partition by b.lead_key, b.trace_id, b.span_id, b.object_key order by a.position desc, a.sent_at desc, a.trace_id, a.span_id, a.object_key
     ) = 1
 ),
-compared as (
-    select p.*, f.position, {
-        'field': f.field, 'from_value': from_values[f.position], 'to_value': to_values[f.position],
-        'state': case
-            when from_values[f.position] is null or to_values[f.position] is null then 'unknown'
+judged as materialized (
+    select p.* exclude (from_values, to_values, is_part, is_shared), f.position, f.field, f.compare, f.tolerance,
+        from_values[f.position] as from_value, to_values[f.position] as to_value,
+        try_cast(from_value as decimal(18, 4)) as from_number, try_cast(to_value as decimal(18, 4)) as to_number,
+        case
+            when from_value is null or to_value is null then 'unknown'
             when f.compare = 'number' and p.is_shared then 'unknown'
-            when f.compare = 'text' then case when lower(from_values[f.position]) = lower(to_values[f.position]) then 'same' else 'different' end
-            when try_cast(from_values[f.position] as decimal(18, 4)) is null or try_cast(to_values[f.position] as decimal(18, 4)) is null then 'unknown'
-            when try_cast(to_values[f.position] as decimal(18, 4)) - try_cast(from_values[f.position] as decimal(18, 4)) > f.tolerance then 'different'
-            when not p.is_part and try_cast(from_values[f.position] as decimal(18, 4)) - try_cast(to_values[f.position] as decimal(18, 4)) > f.tolerance then 'different'
+            when f.compare = 'text' then case when lower(from_value) = lower(to_value) then 'same' else 'different' end
+            when from_number is null or to_number is null then 'unknown'
+            when to_number - from_number > f.tolerance then 'different'
+            when not p.is_part and from_number - to_number > f.tolerance then 'different'
             else 'same'
-        end
-    } as verdict
+        end as state
     from pairs p cross join cat_payload_fields f
+),
+astray as materialized (
+    from judged semi join (select distinct lead_key from judged where state = 'different') using (lead_key)
+),
+walk as (
+    -- back along the chain from a difference, a hop a step
+    select lead_key, trace_id, span_id, object_key, position, 1 as step, from_value as value, from_trace_id, from_span_id, from_object_key
+    from astray
+    where state = 'different'
+    union all
+    select w.lead_key, w.trace_id, w.span_id, w.object_key, w.position, w.step + 1, coalesce(a.from_value, w.value), a.from_trace_id, a.from_span_id, a.from_object_key
+    from walk w
+    join astray a on a.lead_key = w.lead_key and a.trace_id = w.from_trace_id and a.span_id = w.from_span_id and a.object_key = w.from_object_key and a.position = w.position
+),
+origins as (
+    select lead_key, trace_id, span_id, object_key, position, max_by(value, step) as value
+    from walk
+    group by lead_key, trace_id, span_id, object_key, position
+),
+compared as (
+    select j.* replace (case
+        when j.state = 'different' and (
+            lower(o.value) = lower(j.to_value) or j.compare = 'number' and abs(try_cast(o.value as decimal(18, 4)) - j.to_number) <= j.tolerance
+        ) then 'corrected' else j.state end as state)
+    from judged j
+    left join origins o on o.lead_key = j.lead_key and o.trace_id = j.trace_id and o.span_id = j.span_id and o.object_key = j.object_key and o.position = j.position
 )
 select lead_key, object_key, hop, system, object_version, sent_at, trace_id, span_id, from_hop, from_object_key, from_at, from_trace_id, from_span_id,
-    list(verdict order by position) as fields,
-    bool_or(verdict.state = 'different') as is_different
+    list({'field': field, 'from_value': from_value, 'to_value': to_value, 'state': state} order by position) as fields,
+    bool_or(state = 'different') as is_different
 from compared
-group by all
+group by lead_key, object_key, hop, system, object_version, sent_at, trace_id, span_id, from_hop, from_object_key, from_at, from_trace_id, from_span_id

@@ -95,6 +95,32 @@ booked_twice as (
     window booking as (partition by lead_key, system, version order by seen_at, alias_key)
     qualify row_number() over booking = 2 and not starts_with(alias_id, twin_id) and not starts_with(twin_id, alias_id)
 ),
+corrections as (
+    select c.lead_key, c.object_key, c.object_version, h.position, c.sent_at, unnest(c.fields).field as field, unnest(c.fields).state as state
+    from payload_comparisons_fresh c
+    join cat_payload_hops h on h.hop = c.hop
+    where list_contains(list_transform(c.fields, lambda x: x.state), 'corrected')
+),
+differences as (
+    select c.lead_key, c.object_key, c.object_version, h.position, c.sent_at, c.trace_id, c.span_id,
+        unnest(list_filter(c.fields, lambda x: x.state = 'different')).field as field
+    from payload_comparisons_fresh c
+    join cat_payload_hops h on h.hop = c.hop
+    where c.is_different
+),
+put_right as (
+    -- a later hop says again what was said before the mismatch, of every field that differs; an order's within its version
+    select lead_key, object_key, trace_id, span_id, max(corrected_at) as put_right_at
+    from (
+        select d.lead_key, d.object_key, d.trace_id, d.span_id, d.field, min(k.sent_at) as corrected_at
+        from differences d
+        left join corrections k on k.lead_key = d.lead_key and k.field = d.field and k.state = 'corrected' and k.position > d.position
+            and k.sent_at >= d.sent_at and (k.object_key <> d.object_key or k.object_version = d.object_version)
+        group by d.lead_key, d.object_key, d.trace_id, d.span_id, d.field
+    )
+    group by lead_key, object_key, trace_id, span_id
+    having count(*) = count(corrected_at)
+),
 differing as (
     select c.*, h.label, p.label as from_label,
         lag(c.is_different) over hops as was_different,
@@ -106,13 +132,14 @@ differing as (
 ),
 mismatches as (
     select d.lead_key, 'check.mismatch_' || d.hop as operation, concat_ws(' ', d.object_key, d.system, d.object_version) as about, d.system,
-        d.sent_at as opened_at, d.ends_at as resolved_at,
+        d.sent_at as opened_at, least(d.ends_at, r.put_right_at) as resolved_at,
         concat(o.object_id, ': the ', lower(d.from_label[1]), d.from_label[2:], ' says ',
             array_to_string(list_transform(list_filter(d.fields, lambda x: x.state = 'different'), lambda x: x.field || ' ' || x.from_value), ', '),
             '; the ', d.label, ' says ',
             array_to_string(list_transform(list_filter(d.fields, lambda x: x.state = 'different'), lambda x: x.field || ' ' || x.to_value), ', ')) as message
     from differing d
     join near_rows o on o.object_key = d.object_key
+    left join put_right r on r.lead_key = d.lead_key and r.object_key = d.object_key and r.trace_id = d.trace_id and r.span_id = d.span_id
     where d.is_different and not coalesce(d.was_different, false)
 ),
 found as (

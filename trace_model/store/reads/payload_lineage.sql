@@ -1,7 +1,7 @@
 -- payload_lineage: one row per payload that was sent at a declared hop for an object of a timeline until $as_of, in the order of the flow.
 -- $lead_key ubigint; $as_of timestamptz
 -- columns: hop, label, object_type, object_id, system, operation, object_version, sent_at, is_error, trace_id, span_id (hex), payload (as redacted at
---   the door), compared (JSON list of field, label, from_value, to_value, state; null: nothing before it), is_different, from_hop, from_label,
+--   the door), compared (JSON list of field, label, from_value, to_value, state (same, different, corrected, unknown); null: nothing before it), is_different, from_hop, from_label,
 --   from_trace_id, from_span_id (hex): the payload it was compared with. Ordered by hop, then by when it was sent.
 with mentions as (
     select m.object_key, m.object_key as mention_key from timeline_members m where m.lead_key = $lead_key
