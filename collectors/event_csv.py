@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
@@ -30,6 +31,9 @@ class CsvLog:
             head = stream.read(64 * 2**10).decode("utf-8-sig", "replace")
         self._separator = _separator(head.partition("\n")[0])
         names = next(csv.reader(io.StringIO(head), delimiter=self._separator), [])
+        for name, count in Counter(names).items():
+            if count > 1:
+                report.found("column_twice", repr(name))
         self._columns = classic_log.columns(names, catalogue)
         if not self._columns.can_be_read:
             raise MalformedRequest(classic_log.explain(names, report))

@@ -133,6 +133,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "time_without_zone": ("time without a zone", "read as UTC"),
     "amount_is_no_number": ("amount that is no number", "left out of the money, kept as it is"),
     "currency_assumed": ("amount without a currency", "read in the currency the catalogue gives"),
+    "column_twice": ("name of several columns", "the last of them is read"),
     "row_is_malformed": ("row that cannot be read", "left out"),
     "no_lead_objects": ("log without an object of a lead type", "it has no timelines"),
 }

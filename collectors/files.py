@@ -32,6 +32,7 @@ DOCUMENT_BYTES_MAX = 256 * 2**20
 FAULTS_TOLD = 100
 ATTEMPTS = 8
 _GZIP_MAGIC = b"\x1f\x8b"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MESSAGE_FIRST_BYTE = 0x0A  # field 1, length-delimited: how every non-empty OTLP request begins, and a line break
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _REQUEST_MEMBERS = {"resourceSpans", "resourceLogs", "resourceMetrics"}
@@ -46,7 +47,7 @@ class Fault:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.path.name}, {self.where}: {self.what}"
+        return f"{self.path.name or self.path}, {self.where}: {self.what}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class LoadReport:
     fault_count: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    empty_files: list[Path] = field(default_factory=list)
 
     def note(self, fault: Fault) -> None:
         """One more fault."""
@@ -136,7 +138,9 @@ def load(
     for path in paths:
         try:
             _load_one(path, ingest, on_progress, readers or READERS, report)
-        except (OSError, EOFError, zlib.error, MalformedRequest) as error:
+        except OSError as error:
+            report.note(Fault(path, "the file", error.strerror or str(error)))
+        except (EOFError, zlib.error, MalformedRequest) as error:
             report.note(Fault(path, "the file", str(error) or type(error).__name__))
     return report
 
@@ -161,7 +165,10 @@ def _load_one(
     try:
         head = _beginning(open_file())
         if not head:
+            report.empty_files.append(path)
             return
+        if head.startswith(_UTF_16):
+            raise MalformedRequest("it is UTF-16 text; write it as UTF-8")
         source = Source(path, head, ingest.clock_ns(), ingest.limits, open_file)
         reader = next((each for each in readers if each.recognises(source)), None)
         if reader is None:

@@ -312,8 +312,8 @@ class LogSpans:
     # -- the log as a whole --------------------------------------------------------------------------------------
 
     def _declarations(self) -> None:
-        """A span keeps which types the log declares, also those that nothing is of."""
-        of_events, of_objects = self._log.types()
+        """A span keeps which types the log declares, also those that nothing is of; one without a name says nothing by itself."""
+        of_events, of_objects = ([each for each in types if each.name.strip()] for types in self._log.types())
         if not of_events and not of_objects:
             return
         attributes = {

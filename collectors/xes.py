@@ -11,7 +11,6 @@ from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
 from collectors import classic_log
-from collectors.batch import MalformedRequest
 from collectors.classic_log import CASE
 from collectors.event_log import (
     AttributeValue,
@@ -54,7 +53,7 @@ class XesLog:
         return classic_log.objects_of((event, fresh) for event, fresh, _ in self._rows())
 
     def events(self) -> Iterator[Event]:
-        """Every event of every trace, with the case as its first object."""
+        """Every event of every trace, with the case as its first object; of a trace without a name, without one."""
         return (event for event, _, _ in self._rows())
 
     def objects(self) -> Iterator[LogObject]:
@@ -83,10 +82,6 @@ class XesLog:
                     continue
                 row = case | dict(_attributes(element))
                 said = classic_log.columns(list(row), self._catalogue)
-                if not said.objects:
-                    raise MalformedRequest(
-                        "a trace without 'concept:name' names no case; nothing ties its events together"
-                    )
                 if said.activity and str(row.get("lifecycle:transition", "complete")).lower() != "complete":
                     # XES's standard classifier: the start of an activity is not its completion
                     row[said.activity] = f"{row[said.activity]}+{row['lifecycle:transition']}"

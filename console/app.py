@@ -20,9 +20,7 @@ pages = {
 page = st.navigation(list(pages.values()), position="hidden")
 room = next(room for room, known in pages.items() if known.url_path == page.url_path)
 st.session_state["room"] = room.path
-st.set_page_config(
-    page_title=f"{page.title} · Cashtrail", page_icon=ICON, layout="wide", initial_sidebar_state="expanded"
-)
+st.set_page_config(page_title=f"{page.title} · Cashtrail", page_icon=ICON, layout="wide", initial_sidebar_state="auto")
 
 if shell.sign_in() and not going():
     with timed(room.path):

@@ -41,9 +41,8 @@ def serve(
     from console.server import serve as run
 
     given = configuration.read(database=database, catalogue=catalogue, host=host, port=port, grpc_port=grpc_port)
-    err.print(
-        f"Cashtrail {given.url}   OTLP/HTTP {given.url}/v1/traces   OTLP/gRPC {given.host}:{given.grpc_port}   data {given.database}"
-    )
+    grpc = f"{given.host}:{given.grpc_port}" if given.grpc_port else "off"
+    err.print(f"Cashtrail {given.url}   OTLP/HTTP {given.url}/v1/traces   OTLP/gRPC {grpc}   data {given.database}")
     with _bar() as progress:
         run(given, screen=not headless, on_progress=progress)
 
@@ -93,6 +92,8 @@ def load(
         store.close()
     for line in (line for each in logs.reports for line in each.lines()):
         err.print(line, soft_wrap=True, markup=False)
+    for path in report.empty_files:
+        err.print(f"{path.name}: empty, nothing to keep", soft_wrap=True, markup=False)
     for fault in report.faults:
         err.print(str(fault), soft_wrap=True, markup=False)
     for reason, count in report.refused.items():

@@ -155,10 +155,6 @@ def _replays(store: Store, settings: Settings) -> Replays:
 
 
 def _streamlit() -> Any:
-    os.environ.setdefault("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "false")
-    # the watcher would unload our own modules, and with them the open store
-    os.environ.setdefault("STREAMLIT_SERVER_FILE_WATCHER_TYPE", "none")
-    os.environ.setdefault("STREAMLIT_SERVER_HEADLESS", "true")
     from streamlit.starlette import App
 
     return App(SCRIPT)

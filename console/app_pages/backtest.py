@@ -153,14 +153,14 @@ with guarded("backtest"):
         panel(empty("No history to judge yet.", why), key="empty")
         st.stop()
     summary(result)
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         panel(head("Calibration", note="does a chance of 30 % come three times in ten?"), key="calibration_head")
         calibration(result)
     with right:
         panel(join([head("Warnings"), warnings(result)]), key="warnings")
-        note = f"asked at {len(SHARES)} ages, from 1 % to 95 % of the promise"
-        panel(join([head("Running clocks", note=note), by_promise(view, result.scores, labels)]), key="running")
+    note = f"asked at {len(SHARES)} ages, from 1 % to 95 % of the promise"
+    panel(join([head("Running clocks", note=note), by_promise(view, result.scores, labels)]), key="running")
     if result.later_scores:
         note = "will it be late because of what runs now?"
         panel(join([head("Promises not begun", note=note), by_promise(view, result.later_scores, labels)]), key="later")

@@ -52,15 +52,16 @@ NAMES = {
 def ask(view: View) -> None:
     """The catalogue to try, as a file or as text, and a button that starts the trial."""
     left, right = st.columns([3, 1], gap="medium")
+    with left:
+        published = loader.text_of(current().settings.catalogue)[1]
+        text = st.text_area("The published catalogue, to change here", published, key="catalogue_text", height=560)
     with right:
-        file = st.file_uploader("A catalogue file", type=["yaml", "yml"], key="catalogue_file", max_upload_size=2)
+        file = st.file_uploader(
+            "Or a catalogue file, which then counts", type=["yaml", "yml"], key="catalogue_file", max_upload_size=2
+        )
         st.session_state.setdefault("trial_days", "30")
         st.selectbox("How many days of alerts", list(DAYS), key="trial_days", format_func=DAYS.__getitem__)
         begin = st.button("Compare with history", type="primary", icon=":material/play_arrow:")
-        st.caption(ABOUT)
-    with left:
-        published = loader.text_of(current().settings.catalogue)[1]
-        text = st.text_area("Or change the published one here", published, key="catalogue_text", height=300)
     if not begin:
         return
     try:
@@ -283,7 +284,7 @@ def _again() -> None:
 
 
 view = look()
-offers = heading(view, "Catalogue backtest")
+offers = heading(view, "Catalogue backtest", ABOUT)
 trial_id = st.query_params.get("trial")
 if not trial_id:
     ask(view)

@@ -120,7 +120,7 @@ def matrix(view: View, rows: list[dict[str, Any]], period: str) -> None:
     shown = list(groups.values())
     first = "Day, entity" if period == "day" else f"{period.capitalize()} from, entity"
     columns = [
-        Column(first, lambda g: two_lines(f"{g['day']:%d %b %Y}", g["legal_entity"]), "fit"),
+        Column(first, lambda g: two_lines(wording.day(g["day"]), g["legal_entity"]), "fit"),
         Column("Orders", lambda g: two_lines(amount(g["order_amount"], g["currency"], cents=False), g["order_count"]), "number"),
         *(Column(label, partial(cell, name), "number") for name, label in labels.items()),
     ]  # fmt: skip
@@ -158,7 +158,7 @@ def objects(view: View, asked: dict[str, Any], ask: Asked) -> None:
     columns = [
         Column("Reference", lambda o: o["lead_id"], "fit"),
         Column("Customer", lambda o: o["customer_name"] or "not given", "line", wide=True),
-        Column("Day", lambda o: f"{o['day']:%d %b}", "fit"),
+        Column("Day", lambda o: wording.day(o["day"], year=False), "fit"),
         Column("Entity", lambda o: o["legal_entity"], "fit", wide=True),
         Column("Missing at", lambda o: o["label"], "fit"),
         Column("Expected", lambda o: amount(o["due_amount"], o["currency"]), "number"),
@@ -230,7 +230,7 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
 filter_bar.problems(ask)
 by_group = view.rows("completeness", **by_period)
 steps = completeness.steps(by_group, filter_bar.milestones())
-span = f"{from_day:%d %b %Y} to {until_day:%d %b %Y} (UTC)"
+span = f"{wording.day(from_day)} to {wording.day(until_day)} (UTC)"
 if not steps:
     panel(empty("No orders in this time.", f"None with these filters had its first sign from {span}."), key="none")
     st.stop()

@@ -45,7 +45,13 @@ def health(view: View) -> None:
     history = _cells(view)
     columns = [
         Column("System", lambda s: two_lines(s["label"], s["system"]), "fit"),
-        Column("State", lambda s: two_lines(badge(known(SYSTEM, s["state"])), _heard(s))),
+        Column(
+            "State",
+            lambda s: two_lines(
+                badge(known(SYSTEM, s["state"])),
+                tag("span", _heard(s), class_=None if s["state"] == "silent" else "nowrap"),
+            ),
+        ),
         Column("Failed, last hour", _failed, "fit"),
         Column(
             "Half, 95 % within",
@@ -197,7 +203,9 @@ def members(view: View) -> None:
     more = join([link("In the exception queue", view.link("exceptions", outage=outage_id)), " · ", close])
     label = o["label"] or o["system"]
     title = head(
-        f"{label}: {OUTAGE_KIND[o['kind']].lower()} {_lasted(o)}", note=f"{o['order_count']:,} orders", more=more
+        f"{label}: {OUTAGE_KIND[o['kind']].lower()} {_lasted(o)}",
+        note=wording.plural(o["order_count"], "order"),
+        more=more,
     )
     panel(join([title, shown]), key="members")
 
@@ -215,7 +223,8 @@ def _lasted(o: Row) -> str:
 def _found(o: Row) -> Html:
     after = (o["found_at"] - o["first_failed_at"]).total_seconds()
     return two_lines(
-        "at once" if after < 1 else f"after {wording.span_of(after)}", f"{o['failed_runs_until_found']:,} failed runs"
+        "at once" if after < 1 else f"after {wording.span_of(after)}",
+        wording.plural(o["failed_runs_until_found"], "failed run"),
     )
 
 

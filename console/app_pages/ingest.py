@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from console.components import wording
+from console.components import filter_bar, wording
 from console.components.blocks import Tile, bar, empty, head, notice, tiles, two_lines
 from console.components.charts import ACCENT, framed, tone
 from console.components.live import live
@@ -22,6 +22,7 @@ from console.resources import current
 
 MINUTES = 60
 BEHIND_S = 5
+DOORS = {"otlp_http": "OTLP/HTTP", "otlp_grpc": "OTLP/gRPC", "otlp_logs": "OTLP logs", "cloudevents": "CloudEvents"}
 TIES = (
     ("by_id", "An id on the span itself"),
     ("by_alias", "Another system's id"),
@@ -53,7 +54,7 @@ def totals(view: View) -> None:
         Tile(
             "Spans kept",
             wording.count(kept["spans_stored"]),
-            f"last {wording.ago(kept['last_received_at'], store.clock())}",
+            f"last {wording.ago(kept['last_received_at'], store.clock())}" if kept["last_received_at"] else "none yet",
         ),
         Tile("Duplicates", wording.count(counters.get("spans_duplicate")), "since the start, kept once"),
         Tile(
@@ -152,8 +153,8 @@ def sources(view: View) -> None:
         )
         return
     columns = [
-        Column("Door", lambda s: s["source"].replace("_", " "), "fit"),
-        Column("System", lambda s: s["system"]),
+        Column("Door", lambda s: _door(s["source"]), "fit"),
+        Column("System", lambda s: two_lines(filter_bar.system(s["system"]), s["system"])),
         Column("Spans, 24 h", lambda s: wording.count(s["span_count"]), "number"),
         Column("Last received", lambda s: view.ago(s["last_received_at"]), "fit"),
         Column("Received after it ended", lambda s: wording.span_of(s["lag_s"]), "number"),
@@ -167,6 +168,16 @@ def sources(view: View) -> None:
         ),
         key="sources",
     )
+
+
+def _door(source: str) -> str:
+    """How a span came in, as people call it, with who sent it or from which file where that is known.
+
+    >>> _door("otlp_http"), _door("poller:orders"), _door("file:march.jsonl"), _door("otlp_grpc:erp")
+    ('OTLP/HTTP', 'Poller, orders', 'File, march.jsonl', 'OTLP/gRPC, erp')
+    """
+    door, _, sender = source.partition(":")
+    return DOORS.get(door, door.replace("_", " ").capitalize()) + (f", {sender}" if sender else "")
 
 
 def pollers(view: View) -> None:

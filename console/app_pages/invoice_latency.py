@@ -12,7 +12,7 @@ import streamlit as st
 from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, amount, empty, head, link, tiles
 from console.components.charts import ACCENT, BAD, QUIET, framed, tone
-from console.components.markup import join
+from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
 from console.components.signs import TIMELINE, badge, known
@@ -49,7 +49,7 @@ def trend(view: View, days: list[dict[str, Any]]) -> None:
             line={"color": colour, "width": 2},
             marker={"size": 6},
             customdata=told,
-            hovertemplate="%{x|%d %b}: "
+            hovertemplate="%{x|%-d %b}: "
             + name
             + " %{customdata[0]}<br>%{customdata[1]} orders, %{customdata[2]} waiting<extra></extra>",
         )
@@ -95,11 +95,10 @@ def ageing(bands: list[dict[str, Any]], currency: str) -> None:
 def _band(row: dict[str, Any]) -> str:
     if row["until_s"] is None:
         return f"over {wording.span_of(row['from_s'])}"
-    return (
-        f"under {wording.span_of(row['until_s'])}"
-        if row["from_s"] == 0
-        else f"{wording.span_of(row['from_s'])} to {wording.span_of(row['until_s'])}"
-    )
+    if row["from_s"] == 0:
+        return f"under {wording.span_of(row['until_s'])}"
+    low, high = wording.span_of(row["from_s"]).split(), wording.span_of(row["until_s"])
+    return f"{low[0]} to {high}" if low[1] == high.split()[1] else f"{' '.join(low)} to {high}"
 
 
 def _clickable(figure: go.Figure, key: str, address: Callable[[dict[str, Any]], dict[str, str | None]]) -> None:
@@ -118,8 +117,9 @@ def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> No
     day, band = _chosen(bands)
     limits = {"day": day, "from_s": band["from_s"] if band else None, "until_s": band["until_s"] if band else None}
     found = view.rows("latency_orders", **asked, **limits, limit=ROWS)
+    start, stop = (filter_bar.milestones()[asked[side]] for side in ("start", "stop"))
     title = (
-        f"Orders accepted on {day:%d %b %Y} (UTC)"
+        f"{start} on {wording.day(day)} (UTC)"
         if day
         else f"Orders that took {_band(band)}"
         if band
@@ -135,7 +135,7 @@ def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> No
     )
     if not found:
         panel(
-            join([head(title, more=more), empty("No orders.", "None was accepted there in the time chosen.")]),
+            join([head(title, more=more), empty("No orders.", f"None reached '{start}' there in the time chosen.")]),
             key="behind",
         )
         return
@@ -143,16 +143,28 @@ def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> No
         Column("Reference", lambda t: t["lead_id"], "fit"),
         Column("Customer", lambda t: t["customer_name"] or "not given", "line"),
         Column("Amount", lambda t: amount(t["amount"], t["currency"]), "number"),
-        Column("Accepted", lambda t: view.at(t["from_at"]), "fit", wide=True),
-        Column("Invoiced", lambda t: view.at(t["until_at"]) if t["until_at"] else "not yet", "fit"),
-        Column("Latency", lambda t: wording.span_of(t["latency_s"]), "number"),
-        Column("Due", lambda t: view.due(t["due_at"]) if t["until_at"] is None else view.at(t["due_at"]), "fit"),
+        Column(start, lambda t: view.at(t["from_at"]), "fit", wide=True),
+        Column(stop, lambda t: view.at(t["until_at"]) if t["until_at"] else "not yet", "fit"),
+        Column("Took", lambda t: wording.span_of(t["latency_s"]), "number"),
+        Column("Due", lambda t: _kept(view, t), "fit"),
     ]
     caption = f"Longest first, {len(found)} of {wording.count(found[0]['total_count'])}."
     shown = table(
         columns, found, href=lambda t: view.link("order", type=t["lead_type"], id=t["lead_id"]), caption=caption
     )
     panel(join([head(title, note=wording.plural(found[0]["total_count"], "order"), more=more), shown]), key="behind")
+
+
+def _kept(view: View, t: dict[str, Any]) -> Html:
+    """When it is due; of what is done, when it was, and by how much it came late."""
+    if t["until_at"] is None:
+        return view.due(t["due_at"])
+    late_s = (t["until_at"] - t["due_at"]).total_seconds() if t["due_at"] else 0.0
+    if late_s <= 0:
+        return view.at(t["due_at"])
+    return tag(
+        "span", f"{wording.span_of(late_s)} late", class_="nowrap red", title=wording.exact(t["due_at"], view.zone)
+    )
 
 
 def unbilled(view: View, segments: dict[str, Any]) -> None:
@@ -163,7 +175,8 @@ def unbilled(view: View, segments: dict[str, Any]) -> None:
                 [
                     head("Accepted, not billed"),
                     empty(
-                        "Nothing is unbilled.", f"Every accepted order is invoiced in full as of {view.now_words()}."
+                        "Nothing is unbilled.",
+                        f"No order that is accepted as of {view.now_words()}, with these filters, waits for an invoice.",
                     ),
                 ]
             ),
@@ -208,8 +221,12 @@ segments = {name: ask.parameters[name] for name in ("region", "product_line", "l
 measured = [promise for promise in current().store.catalogue.promises if promise.start != "start"]
 wanted = st.query_params.get("promise", "invoice_latency")
 promise = next((one for one in measured if one.name == wanted), measured[0] if measured else None)
-with heading(view, "Invoice latency"):
-    downloads.offer("unbilled", view, "unbilled", segments, UNBILLED)
+asked = {"start": promise.start, "stop": promise.stop, "days": ask.parameters["days"], **segments} if promise else {}
+with heading(view, "Invoice latency" if promise is None else promise.label):
+    if asked:
+        whole = {**asked, "day": None, "from_s": None, "until_s": None}
+        downloads.offer("latency", view, "latency_orders", whole, DOWNLOADED, label="Latency")
+    downloads.offer("unbilled", view, "unbilled", segments, UNBILLED, label="Unbilled")
 if promise is None:
     panel(empty("Nothing to measure.", "The catalogue has no promise between two milestones."), key="no_promise")
     st.stop()
@@ -223,7 +240,6 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.clear(ask, LATENCY)
 filter_bar.problems(ask)
 
-asked = {"start": promise.start, "stop": promise.stop, "days": ask.parameters["days"], **segments}
 days = view.rows("invoice_latency", **asked)
 bands = view.rows("latency_bands", **asked)
 if not days:
@@ -257,11 +273,4 @@ else:
         panel(head("How long it took", note="a click on a bar shows its orders"), key="distribution_head")
         distribution(bands)
     behind(view, asked, bands)
-    downloads.offer(
-        "latency",
-        view,
-        "latency_orders",
-        {**asked, "day": None, "from_s": None, "until_s": None},
-        DOWNLOADED,
-    )
 unbilled(view, segments)

@@ -252,7 +252,7 @@ def promises(view: View, segment: str, period: str) -> None:
     columns = [
         Column("Promise", lambda p: p["label"]),
         Column("Value", lambda p: "all" if p["value"] == "all" else p["value"], "fit"),
-        Column("Period", lambda p: f"{p['period_start']:%d %b %Y}" if p["period_start"] else f"{DAYS} days", "fit"),
+        Column("Period", lambda p: wording.day(p["period_start"]) if p["period_start"] else f"{DAYS} days", "fit"),
         Column("Kept", lambda p: bar(p["attainment"], tone="green"), "number"),
         Column("In time", lambda p: wording.count(p["met_count"]), "number"),
         Column("Late", lambda p: wording.count(p["met_late_count"]), "number"),

@@ -44,7 +44,7 @@ def choices(view: View, rows: list[dict[str, Any]]) -> None:
     columns = [
         Column("Whose id", lambda t: t["scope"] or "everybody's", "fit"),
         Column("Reference", lambda t: t["lead_id"], "fit"),
-        Column("System", lambda t: t["system"] or "—", "fit"),
+        Column("System", lambda t: filter_bar.system(t["system"]), "fit"),
         Column("Customer", lambda t: t["customer_name"] or t["customer_id"] or "not given", "line"),
         Column("Amount", lambda t: amount(t["amount"], t["currency"]), "number"),
         Column("State", lambda t: badge(known(TIMELINE, t["state"])), "fit"),

@@ -110,9 +110,11 @@ def _held_by(timeline: dict[str, Any], reason: str | None) -> Html | None:
 
 
 def _segment(timeline: dict[str, Any]) -> Html:
-    return tag(
-        "span", " · ".join(str(timeline[name]).replace("_", " ") for name in SEGMENTS if timeline[name]), class_="small"
+    first, second = (
+        " · ".join(str(timeline[name]).replace("_", " ") for name in names if timeline[name])
+        for names in (SEGMENTS[:2], SEGMENTS[2:])
     )
+    return two_lines(tag("span", first, class_="small"), second)
 
 
 def _why(view: View, filtered: bool) -> str:

@@ -66,13 +66,14 @@ def chart(view: View) -> None:
     note = "width: orders; dotted above passes over, below goes back; red: 10 % or more failed; click a point for its orders"
     panel(head("Paths taken", note=note), key="chart_head")
     from_, to = ask.parameters["from"], ask.parameters["to"]
-    picked = st.plotly_chart(
-        path_chart.drawing(steps, labels, (from_, to) if from_ and to else None),
-        key=f"map_{from_}_{to}",
-        on_select="rerun",
-        selection_mode="points",
-        config={"displayModeBar": False},
-    )
+    with st.container(key="paths"):
+        picked = st.plotly_chart(
+            path_chart.drawing(steps, labels, (from_, to) if from_ and to else None),
+            key=f"map_{from_}_{to}",
+            on_select="rerun",
+            selection_mode="points",
+            config={"displayModeBar": False},
+        )
     clicked = next((p["customdata"] for p in picked.selection.points if p.get("customdata")), None)
     if clicked and tuple(clicked) != (from_, to):
         go_to(view.link("process-map", **_kept(), **{"from": clicked[0], "to": clicked[1]}))

@@ -1,4 +1,4 @@
-"""Search: every object whose id, id in another system, or customer matches, each with a timeline that holds it."""
+"""Search: every object whose id, id in another system, or customer matches, each with a timeline that holds it. Live."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import streamlit as st
 
 from console.components import wording
 from console.components.blocks import empty, two_lines
-from console.components.markup import tag
+from console.components.live import live
+from console.components.markup import Html, tag
 from console.components.panel import panel
 from console.components.shell import heading
 from console.components.table import Column, table
-from console.components.view import look
+from console.components.view import View, look
 
 MOST = 100
 
-view = look()
-wanted = st.query_params.get("q", "").strip()[:200]
-heading(view, f"Search: {wanted}" if wanted else "Search")
-found = view.rows("search", q=wanted, limit=MOST) if wanted else []
-if not found:
-    why = (
-        f"No id, id in another system or customer contains '{wanted}' as of {view.now_words()}."
-        if wanted
-        else "Type an order, invoice, payment, ERP number or part of a customer's name into the box on the left."
-    )
-    panel(empty("Nothing found." if wanted else "Nothing to look for yet.", why), key="none")
-else:
+
+def found(view: View) -> None:
+    """What matches now: an order that has only just been told of appears by itself."""
+    wanted = _wanted()
+    rows = view.rows("search", q=wanted, limit=MOST) if wanted else []
+    if not rows:
+        panel(_nothing(view, wanted), key="found")
+        return
     columns = [
         Column("Object", lambda m: two_lines(m["object_id"], m["scope"] and f"id of {m['scope']}"), "fit"),
         Column("Type", lambda m: m["object_type"].replace("_", " "), "fit"),
@@ -33,13 +30,32 @@ else:
         Column("Timeline", lambda m: m["lead_id"] or tag("span", "none", class_="quiet"), "fit"),
         Column("Stands in", lambda m: wording.plural(m["lead_count"], "timeline"), "number"),
     ]
-    caption = f"Exact matches first, then the beginning of an id, then any part; at most {MOST}."
+    how_many = f"First {MOST}" if len(rows) == MOST else wording.plural(len(rows), "match", "matches")
     body = table(
         columns,
-        found,
+        rows,
         href=lambda m: (
             view.link("order", type=m["lead_type"], id=m["lead_id"], scope=m["lead_scope"]) if m["lead_id"] else None
         ),
-        caption=caption,
+        caption=f"{how_many}: exact ones first, then the beginning of an id, then any part.",
     )
     panel(body, key="found")
+
+
+def _nothing(view: View, wanted: str) -> Html:
+    if not wanted:
+        return empty(
+            "Nothing to look for yet.",
+            "Type an order, invoice, payment, ERP number or part of a customer's name into the search box.",
+        )
+    why = f"No id, id in another system or customer contains '{wanted}' as of {view.now_words()}."
+    return empty("Nothing found.", f"{why} What comes in later appears here by itself." if view.live else why)
+
+
+def _wanted() -> str:
+    return st.query_params.get("q", "").strip()[:200]
+
+
+view = look()
+heading(view, f"Search: {_wanted()}" if _wanted() else "Search")
+live(found)

@@ -84,17 +84,17 @@ def _over_time(rows: Sequence[Row]) -> go.Figure:
     for row in rows:
         days[row["day_at"].date()][row["evidence"]] += row["span_count"]
     figure = go.Figure()
-    for hue, (name, label) in zip(HUES, EVIDENCE.items(), strict=False):
+    for hue, (name, label) in zip((*HUES[:3], *HUES[4:]), EVIDENCE.items(), strict=False):
         parts = [100 * day[name] / sum(day.values()) for day in days.values()]
         figure.add_bar(
             x=list(days),
             y=parts,
             name=label,
             marker={"color": tone(QUIET) if name == "none" else hue},
-            hovertemplate="%{x|%d %b}: %{y:.1f} %<extra>" + label + "</extra>",
+            hovertemplate="%{x|%-d %b}: %{y:.1f} %<extra>" + label + "</extra>",
         )
     framed(figure, height=250, legend=True).update_layout(barmode="stack", bargap=0.15)
-    figure.update_xaxes(type="date", tickformat="%d %b")
+    figure.update_xaxes(type="date", tickformat="%-d %b")
     figure.update_yaxes(range=[0, 100], ticksuffix=" %")
     return figure
 

@@ -14,6 +14,7 @@ from console.components.signs import CLASS, SYSTEM, TIMELINE, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
 from console.filters import EXCEPTION_GROUPS, read
+from console.resources import current
 
 
 def worth(view: View) -> None:
@@ -187,8 +188,38 @@ def _since(view: View, system: dict[str, object]) -> Html:
     return tag("span", f"{system['failed_count']} of {system['call_count']} calls failed in the last hour")
 
 
+def beginning(view: View) -> None:
+    """What to do where nothing has come in: no figure can be told yet, and nothing is called fine. Gives way to the first span."""
+    if _anything(view):
+        st.rerun(scope="app")
+    url, store = current().settings.url, current().settings.database
+    load = f"cashtrail load FILE --database {store}"
+    steps = (
+        (
+            "Send traces",
+            ["Point an OpenTelemetry exporter or Collector at ", _code(f"{url}/v1/traces"), " (OTLP/HTTP)."],
+        ),
+        ("Load a file", ["Stop the console, then ", _code(load), ": OTLP JSON lines, OCEL 2.0, XES, CSV."]),
+        ("Look around first", [_code("make demo"), " plays a month of a simulated estate in, and goes on live."]),
+    )
+    told = [[tag("strong", what), tag("p", how)] for what, how in steps]
+    why = tag("p", f"No span has come in as of {view.now_words()}, so there is nothing to be late, stuck or paid.")
+    panel(empty("Nothing has been received yet.", [why, *map(join, told)]), key="beginning")
+
+
+def _anything(view: View) -> bool:
+    return view.rows("last_received")[0]["last_received_at"] is not None
+
+
+def _code(text: str) -> Html:
+    return tag("span", text, class_="mono")
+
+
 view = look()
 heading(view, "Today")
+if not _anything(view):
+    live(beginning)
+    st.stop()
 live(worth)
 left, right = st.columns([3, 2], gap="medium")
 with left:

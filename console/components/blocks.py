@@ -95,7 +95,7 @@ def bar(part: float | None, *, tone: str = "gray") -> Html:
                 class_="bar",
                 aria_hidden="true",
             ),
-            wording.share(part),
+            tag("span", wording.share(part), class_="shared"),
         ]
     )
 

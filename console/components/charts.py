@@ -11,6 +11,8 @@ ACCENT = {"light": "#5158c9", "dark": "#7b82ec"}
 QUIET = {"light": "#a3a6b0", "dark": "#6d717c"}
 HUES = ("#6b73d6", "#4aa3b5", "#b07cc6", "#8a8f9c", "#7f9a5a", "#b5895a", "#5a86b5", "#a8657f")
 """For kinds of things: no red, no green, no amber, which mean states."""
+PAPER = {"light": "rgba(255,255,255,0.85)", "dark": "rgba(15,16,20,0.85)"}
+"""Behind words that lines may cross."""
 GRID = {"light": "rgba(0,0,0,0.07)", "dark": "rgba(255,255,255,0.09)"}
 
 

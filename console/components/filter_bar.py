@@ -128,6 +128,11 @@ def system_labels() -> dict[str, str]:
     return {system.name: system.label for system in current().store.catalogue.systems}
 
 
+def system(name: str | None) -> str:
+    """A system as people call it; a dash where there is none."""
+    return system_labels().get(name, name) if name else "—"
+
+
 def problems(ask: Asked) -> None:
     """What of the address could not be read, and so was left out."""
     if ask.problems:

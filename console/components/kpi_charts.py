@@ -44,7 +44,7 @@ def weeks_of(
             line={"color": colour, "width": 2},
             marker={"size": 6},
             customdata=[[row["week"], wording.span_of(row[column]), row["order_count"]] for row in ordered],
-            hovertemplate="week to %{x|%d %b}: " + name + " %{customdata[1]}, %{customdata[2]} orders<extra></extra>",
+            hovertemplate="week to %{x|%-d %b}: " + name + " %{customdata[1]}, %{customdata[2]} orders<extra></extra>",
         )
     framed(figure, height=170, legend=True).update_yaxes(title_text=unit, rangemode="tozero")
     _whole_weeks(figure, until, weeks)
@@ -61,7 +61,7 @@ def shares_of(rows: Sequence[Row], key: str, column: str, name: str, *, until: d
             mode="lines+markers",
             line={"color": tone(ACCENT), "width": 2},
             customdata=[[wording.share(row[column]), wording.count(row["run_count"])] for row in ordered],
-            hovertemplate="week to %{x|%d %b}: " + name + " %{customdata[0]} of %{customdata[1]} runs<extra></extra>",
+            hovertemplate="week to %{x|%-d %b}: " + name + " %{customdata[0]} of %{customdata[1]} runs<extra></extra>",
         )
     )
     framed(figure, height=170).update_yaxes(title_text="per cent")
@@ -105,7 +105,9 @@ def backlog(rows: Sequence[Row], currency: str) -> None:
             line={"color": colour, "width": 2},
             yaxis=axis,
             customdata=told,
-            hovertemplate="%{x|%d %b}: %{y} " + name.partition(" (")[0] + ", %{customdata[1]} in orders<extra></extra>",
+            hovertemplate="%{x|%-d %b}: %{y} "
+            + name.partition(" (")[0]
+            + ", %{customdata[1]} in orders<extra></extra>",
         )
     framed(figure, height=210, legend=True).update_layout(
         yaxis={"rangemode": "tozero", "title": {"text": "orders"}},

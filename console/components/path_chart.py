@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from console.components import wording
-from console.components.charts import ACCENT, BAD, QUIET, framed, tone
+from console.components.charts import ACCENT, BAD, PAPER, QUIET, framed, tone
 
 Row = dict[str, Any]
 FAILING = 0.1
@@ -64,7 +64,15 @@ def drawing(steps: Sequence[Row], labels: Mapping[str, str], chosen: tuple[str, 
     )  # fmt: skip
     for name, position in place.items():
         figure.add_annotation(
-            x=position, y=0, yshift=-14, text=_wrapped(labels[name]), showarrow=False, yanchor="top", font={"size": 11}
+            x=position,
+            y=0,
+            yshift=-14,
+            text=_wrapped(labels[name]),
+            showarrow=False,
+            yanchor="top",
+            font={"size": 11},
+            bgcolor=tone(PAPER),
+            borderpad=1,
         )
     framed(figure, height=380)
     figure.update_xaxes(visible=False, range=[-0.6, len(names) - 0.4])

@@ -27,12 +27,17 @@ _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 14px; }
 [data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
+.stApp:has([data-testid="stSidebar"][aria-expanded="false"]) [data-testid="stHeader"] { height: 40px; min-height: 40px; }
+.stApp:has([data-testid="stSidebar"][aria-expanded="false"]) [data-testid="stMainBlockContainer"] { padding-top: 42px; }
 [data-testid="stToolbar"] { top: 6px; }
 [data-testid="stToastContainer"] { top: auto; bottom: 16px; }
 h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 [data-stale="true"] { opacity: 1 !important; transition: none !important; }
 .stButton button, .stDownloadButton button, .stPopover button { min-height: 30px; padding: 2px 12px; }
 .stTextInput input, .stSelectbox div[data-baseweb="select"] > div { font-variant-numeric: tabular-nums; }
+.st-key-paths { overflow-x: auto; }
+.st-key-paths > * { min-width: 860px; }
+.st-key-catalogue_text textarea { font-family: var(--st-code-font, monospace); font-size: 12px; line-height: 1.5; }
 @media (max-width: 1000px) { [data-testid="stMainBlockContainer"] { padding: 18px 16px 40px; } }
 </style>"""
 
@@ -115,7 +120,8 @@ def _search(view: View) -> None:
         found = current().store.rows("search", q=wanted, limit=2, as_of=view.as_of)
         exact = [row for row in found if row["distance"] == 0 and row["lead_count"] == 1]
         if len(exact) == 1:
-            go_to(view.link("order", type=exact[0]["lead_type"], id=exact[0]["lead_id"]))
+            hit = exact[0]
+            go_to(view.link("order", type=hit["lead_type"], id=hit["lead_id"], scope=hit["lead_scope"]))
         else:
             go_to(view.link("search", q=wanted))
 

@@ -21,11 +21,8 @@ DONE = ("completed", "cancelled")
 def summary(view: View, t: Row, following: Row | None, teams: dict[str, str]) -> Html:
     """What it is, how it stands, and who acts next by when."""
     in_reporting = t["currency"] != view.reporting_currency and t["reporting_amount"] is not None
-    worth = join(
-        [
-            view.money(t["amount"], t["currency"], cents=True),
-            tag("small", f"  {view.money(t['reporting_amount'])}") if in_reporting else None,
-        ]
+    worth = two_lines(
+        view.money(t["amount"], t["currency"], cents=True), view.money(t["reporting_amount"]) if in_reporting else None
     )
     if following:
         team = t["exception_team"] or following["owner_team"]
@@ -123,7 +120,7 @@ def milestone_list(view: View, t: Row, milestones: Sequence[Row]) -> Html:
         Column("Planned", lambda m: view.at(m["planned_at"]), "fit"),
         Column("Against plan", lambda m: _against_plan(view, m), "fit"),
         Column("By", lambda m: f"{m['object_type']} {m['object_id']}".replace("_", " ") if m["object_id"] else "—"),
-        Column("System", lambda m: m["system"], "fit", wide=True),
+        Column("System", lambda m: filter_bar.system(m["system"]), "fit", wide=True),
         Column("Coverage", lambda m: _coverage(t, m), "fit"),
         Column("Owner", lambda m: filter_bar.team(m["owner_team"]), "fit", wide=True),
     ]
@@ -162,8 +159,8 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
         Column("What happened", lambda e: two_lines(e["sentence"], badge(known(CLASS, e["class"]))), "clip"),
         Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit"),
         Column("On", lambda e: f"{e['object_type']} {e['object_id']}".replace("_", " "), "fit"),
-        Column("Operation", lambda e: e["operation"], "fit", wide=True),
-        Column("System", lambda e: e["system"], "fit", wide=True),
+        Column("Operation", lambda e: e["operation_label"], wide=True),
+        Column("System", lambda e: filter_bar.system(e["system"]), wide=True),
         Column("First", lambda e: view.ago(e["first_failed_at"]), "fit"),
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),
         Column("Owner", lambda e: filter_bar.team(e["owner_team"]), "fit"),
@@ -182,7 +179,7 @@ def objects(view: View, lead: Row, rows: Sequence[Row], links: Sequence[Row]) ->
     mine = {(row["object_type"], row["object_id"]) for row in rows}
     columns = [
         Column("Object", lambda o: two_lines(o["object_id"], o["label"]), "fit"),
-        Column("System", lambda o: o["system"] or "—", "fit"),
+        Column("System", lambda o: filter_bar.system(o["system"]), "fit"),
         Column("Amount", lambda o: amount(o["amount"], o["currency"]), "number"),
         Column(
             "Share",

@@ -36,7 +36,7 @@ def traces(view: View, spans: Sequence[Row]) -> None:
     failed = [trace for trace, found in by_trace.items() if any(span["is_error"] for span in found)]
     start = list(by_trace).index(failed[-1]) if failed else len(by_trace) - 1
     chosen = st.selectbox("Trace", list(by_trace), index=start, format_func=names.__getitem__, key="trace", width=640)
-    shown = by_trace[chosen]
+    shown = by_descent(by_trace[chosen])
     if len(spans) >= MOST_SPANS:
         panel(
             notice("yellow", "clock", f"Only the first {MOST_SPANS:,} spans of this order are shown, oldest first."),
@@ -54,6 +54,23 @@ def traces(view: View, spans: Sequence[Row]) -> None:
     _span(view, picked)
 
 
+def by_descent(spans: Sequence[Row]) -> list[Row]:
+    """Each span below its parent, children in the order of their starts; a span whose parent is not there stands as a root."""
+    known_ids = {span["span_id"] for span in spans}
+    below: dict[str | None, list[Row]] = {}
+    for span in spans:
+        below.setdefault(span["parent_span_id"] if span["parent_span_id"] in known_ids else None, []).append(span)
+    told: dict[str, Row] = {}
+    waiting = list(reversed(below.get(None, [])))
+    while waiting:
+        span = waiting.pop()
+        if span["span_id"] not in told:
+            told[span["span_id"]] = span
+            waiting += reversed(below.get(span["span_id"], []))
+    # spans that name each other as parents stand in a ring, below no root
+    return [*told.values(), *(span for span in spans if span["span_id"] not in told)]
+
+
 def _title(view: View, spans: Sequence[Row]) -> str:
     root = next((span for span in spans if span["parent_span_id"] is None), spans[0])
     errors = sum(span["is_error"] for span in spans)
@@ -64,7 +81,7 @@ def _title(view: View, spans: Sequence[Row]) -> str:
 
 
 def _bars(spans: Sequence[Row]) -> go.Figure:
-    begun = spans[0]["started_at"]
+    begun = min(span["started_at"] for span in spans)
     systems = list(dict.fromkeys(span["system"] for span in spans))
     figure = go.Figure()
     for number, system in enumerate(systems):

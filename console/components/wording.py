@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -128,6 +128,15 @@ def instant(at: datetime | None, zone: ZoneInfo, as_of: datetime) -> str:
     if local.date() == today.date():
         return f"{local:%H:%M}"
     return f"{local.day} {local:%b %H:%M}" if local.year == today.year else f"{local.day} {local:%b %Y %H:%M}"
+
+
+def day(on: date, *, year: bool = True) -> str:
+    """A calendar day.
+
+    >>> day(date(2026, 3, 2)), day(date(2026, 3, 2), year=False)
+    ('2 Mar 2026', '2 Mar')
+    """
+    return f"{on.day} {on:%b %Y}" if year else f"{on.day} {on:%b}"
 
 
 def exact(at: datetime | None, zone: ZoneInfo) -> str | None:

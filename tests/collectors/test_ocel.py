@@ -430,6 +430,38 @@ def test_the_catalogue_may_name_the_columns_of_a_table(tmp_path: Path, store: Me
     assert (event["q2c.order.id"], event["q2c.invoice.id"]) == ("A1", ["R1", "R2"])
 
 
+def test_a_trace_of_xes_without_a_name_costs_the_others_nothing(tmp_path: Path, keep: Keep) -> None:
+    path = tmp_path / "log.xes.gz"
+    event = '<event><string key="concept:name" value="place order"/><date key="time:timestamp" value="2026-03-01T09:00:00Z"/></event>'
+    text = f'<log xes.version="1.0"><trace>{event}</trace><trace><string key="concept:name" value="o7"/>{event}</trace></log>'
+    path.write_bytes(gzip.compress(text.encode()))
+    rows, report, loaded = keep(path)
+    assert not loaded.fault_count
+    assert [row["attributes"].get("q2c.order.id") for row in of_kind(rows, "event")] == [None, "o7"]
+    assert report.findings["event_without_objects"].count == 1
+
+
+def test_a_column_that_is_there_twice_is_told(tmp_path: Path, keep: Keep) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text(
+        "Case ID,Activity,Timestamp,Timestamp\no1,place order,2026-03-01T09:00Z,2026-03-02T09:00Z\n", "utf-8"
+    )
+    _, report, _ = keep(path)
+    assert str(report.findings["column_twice"]) == "1 × name of several columns: the last of them is read. 'Timestamp'"
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.json", "log.xml", "log.sqlite"])
+def test_a_file_that_is_empty_or_utf_16_says_so(name: str, tmp_path: Path, keep: Keep) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"")
+    rows, _, loaded = keep(path)
+    assert (rows, loaded.empty_files, loaded.faults) == ([], [path], [])
+    path.write_bytes("Case ID,Activity,Timestamp".encode("utf-16"))
+    rows, _, loaded = keep(path)
+    assert not rows
+    assert [str(fault) for fault in loaded.faults] == [f"{name}, the file: it is UTF-16 text; write it as UTF-8"]
+
+
 DAY_FIRST = "Case ID,Activity,Timestamp\nA1,place order,05/03/2026 09:00\nA1,pay order,06/03/2026 17:30\n"
 
 

@@ -5,6 +5,7 @@ Open Today, search an order by its invoice number, open its timeline, see the fa
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -113,3 +114,36 @@ def test_every_room_opens_without_an_error(stage: Stage, browser: Any, path: str
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.get_by_text("Page not found").count() == 0
     context.close()
+
+
+def test_an_order_that_comes_in_later_appears_in_the_search_by_itself(stage: Stage, browser: Any) -> None:
+    from playwright.sync_api import expect
+
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(f"{stage.served.url}/search?q=LATE-1")
+    expect(page.get_by_text("Nothing found.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_role("link", name="Exceptions")).not_to_be_in_viewport()
+    order = {"key": "q2c.order.id", "value": {"stringValue": "LATE-1"}}
+    start = time.time_ns()
+    span = {
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "spanId": "eee19b7ec3c1b174",
+        "name": "submit",
+        "attributes": [order],
+    }
+    span |= {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 10**6)}
+    system = {"key": "service.name", "value": {"stringValue": "crm"}}
+    body = {"resourceSpans": [{"resource": {"attributes": [system]}, "scopeSpans": [{"spans": [span]}]}]}
+    httpx.post(f"{stage.served.url}/v1/traces", json=body, timeout=30).raise_for_status()
+    expect(page.get_by_role("link", name="LATE-1")).to_be_visible(timeout=WAIT_MS)
+    page.close()
+
+
+def test_no_watcher_unloads_the_console_when_its_files_change(stage: Stage, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto(f"{stage.served.url}/orders")
+    page.locator("h1").first.wait_for(timeout=WAIT_MS)
+    held = [os.readlink(fd) for fd in Path(f"/proc/{stage.served.process.pid}/fd").iterdir() if fd.is_symlink()]
+    assert any("socket" in what for what in held), "not the server's process"
+    assert not [what for what in held if "inotify" in what]
+    page.close()

@@ -9,10 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from console.components import rooms as house_rooms
+from console.components.waterfall import by_descent
 from tests.console.pages.conftest import NOON, House, Open, markup, rows, shown
 
 EMPTY = {
-    "today": "No open exceptions.",
+    "today": "Nothing has been received yet.",
     "orders": "No order matches.",
     "order": "No timeline.",
     "exceptions": "No open exceptions.",
@@ -142,6 +143,19 @@ def test_an_instant_that_cannot_be_read_is_named_and_shows_live(business: House,
 def test_search_finds_by_any_id(business: House, page: Open) -> None:
     at = page("search", q="INV-9")
     assert any("INV-9" in row and "2 timelines" in row for row in rows(at))
+
+
+def test_search_names_the_time_it_looked_at_where_nothing_is_found(business: House, page: Open) -> None:
+    said = shown(page("search", q="SO-99"))
+    assert "contains 'SO-99' as of" in said
+
+
+def test_a_trace_is_shown_from_the_root_down_whatever_started_first() -> None:
+    def span(id_: str, parent: str | None) -> dict[str, str | None]:
+        return {"span_id": id_, "parent_span_id": parent}
+
+    spans = [span("c", "b"), span("a", None), span("b", "a"), span("x", "lost"), span("r", "s"), span("s", "r")]
+    assert [s["span_id"] for s in by_descent(spans)] == ["a", "b", "c", "x", "r", "s"]
 
 
 def test_unbilled_orders_stand_with_their_amounts(business: House, page: Open) -> None:
