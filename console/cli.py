@@ -42,7 +42,10 @@ def serve(
 
     given = configuration.read(database=database, catalogue=catalogue, host=host, port=port, grpc_port=grpc_port)
     grpc = f"{given.host}:{given.grpc_port}" if given.grpc_port else "off"
-    err.print(f"Cashtrail {given.url}   OTLP/HTTP {given.url}/v1/traces   OTLP/gRPC {grpc}   data {given.database}")
+    err.print(
+        f"Cashtrail {given.url}   OTLP/HTTP {given.url}/v1/traces   OTLP/gRPC {grpc}   data {given.database}",
+        soft_wrap=True,
+    )
     with _bar() as progress:
         run(given, screen=not headless, on_progress=progress)
 
@@ -100,7 +103,7 @@ def load(
         err.print(f"refused {count:,}: {reason}", soft_wrap=True, markup=False)
     out.print(
         f"{report.kept_count:,} spans kept ({spans:,} in all, known ones counted once), {report.refused_count:,} refused, "
-        f"{report.fault_count:,} faults.", highlight=False,
+        f"{report.fault_count:,} faults.", highlight=False, soft_wrap=True,
     )  # fmt: skip
     if report.fault_count or report.refused_count:
         raise typer.Exit(1)
@@ -115,7 +118,7 @@ def check(catalogue: Annotated[str, typer.Argument(help="A catalogue YAML.")]) -
     out.print(
         f"{catalogue}: no problems. {len(found.systems)} systems, {len(found.object_types)} object types, "
         f"{len(found.milestones)} milestones, "
-        f"{len(found.promises)} promises. Fingerprint {fingerprint(found)}.", highlight=False,
+        f"{len(found.promises)} promises. Fingerprint {fingerprint(found)}.", highlight=False, soft_wrap=True,
     )  # fmt: skip
 
 

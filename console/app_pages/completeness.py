@@ -214,7 +214,7 @@ asked = {k: v for k, v in ask.parameters.items() if k not in ("over", "period")}
 }
 by_period = {k: v for k, v in asked.items() if k in ("from_day", "until_day", "legal_entity", "currency")}
 by_period["period"] = ask.parameters["period"]
-with heading(view, "Completeness"):
+with heading(view, "Completeness", stands=True):
     downloads.offer("completeness", view, "completeness", by_period, FILE, label="Totals")
     downloads.offer("differences", view, "completeness_objects", asked, OBJECTS_FILE, label="Differences")
 values = filter_bar.segments(view)

@@ -222,7 +222,7 @@ measured = [promise for promise in current().store.catalogue.promises if promise
 wanted = st.query_params.get("promise", "invoice_latency")
 promise = next((one for one in measured if one.name == wanted), measured[0] if measured else None)
 asked = {"start": promise.start, "stop": promise.stop, "days": ask.parameters["days"], **segments} if promise else {}
-with heading(view, "Invoice latency" if promise is None else promise.label):
+with heading(view, "Invoice latency" if promise is None else promise.label, stands=True):
     if asked:
         whole = {**asked, "day": None, "from_s": None, "until_s": None}
         downloads.offer("latency", view, "latency_orders", whole, DOWNLOADED, label="Latency")

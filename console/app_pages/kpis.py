@@ -355,7 +355,7 @@ ask = filter_bar.asked(KPIS)
 asked_kpi = st.query_params.get("kpi", "cycle_time")
 asked_kpi = asked_kpi if asked_kpi in DURATIONS else "cycle_time"
 asked = {name: ask.parameters[name] for name in ("region", "product_line", "legal_entity")}
-with heading(view, "KPIs"):
+with heading(view, "KPIs", stands=True):
     downloads.offer("durations", view, "kpi_durations", {**asked, "weeks": WEEKS}, DURATIONS_FILE)
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     part = filter_bar.part("part", "Part", PARTS)

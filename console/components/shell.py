@@ -27,8 +27,8 @@ _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }
 [data-testid="stMain"] [data-testid="stVerticalBlock"] { gap: 14px; }
 [data-testid="stHeader"] { background: transparent; height: 0; min-height: 0; }
-.stApp:has([data-testid="stSidebar"][aria-expanded="false"]) [data-testid="stHeader"] { height: 40px; min-height: 40px; }
-.stApp:has([data-testid="stSidebar"][aria-expanded="false"]) [data-testid="stMainBlockContainer"] { padding-top: 42px; }
+.stApp:has([data-testid="stSidebar"][data-collapsed="true"]) [data-testid="stHeader"] { height: 40px; min-height: 40px; }
+.stApp:has([data-testid="stSidebar"][data-collapsed="true"]) [data-testid="stMainBlockContainer"] { padding-top: 42px; }
 [data-testid="stToolbar"] { top: 6px; }
 [data-testid="stToastContainer"] { top: auto; bottom: 16px; }
 h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
@@ -36,7 +36,7 @@ h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 .stButton button, .stDownloadButton button, .stPopover button { min-height: 30px; padding: 2px 12px; }
 .stTextInput input, .stSelectbox div[data-baseweb="select"] > div { font-variant-numeric: tabular-nums; }
 .st-key-paths { overflow-x: auto; }
-.st-key-paths > * { min-width: 860px; }
+.st-key-paths > * { min-width: 1080px; }
 .st-key-catalogue_text textarea { font-family: var(--st-code-font, monospace); font-size: 12px; line-height: 1.5; }
 @media (max-width: 1000px) { [data-testid="stMainBlockContainer"] { padding: 18px 16px 40px; } }
 </style>"""
@@ -66,11 +66,21 @@ def sidebar(room: rooms.Room) -> None:
             st.html('<a href="/sign-out" target="_self" style="padding:0 8px;font-size:12px;opacity:.7">Sign out</a>')
 
 
-def heading(view: View, title: str, about: str | Html | None = None) -> DeltaGenerator:
-    """The page's title, and a notice where it does not show now. Returns the place on its right, for what the page offers."""
+def heading(view: View, title: str, about: str | Html | None = None, *, stands: bool = False) -> DeltaGenerator:
+    """The page's title, and a notice where it does not show now. Returns the place on its right, for what the page offers.
+
+    `stands`: the page does not follow the world by itself; it says as of when its figures are, and offers those of now.
+    """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(title, anchor=False, width="content")
         offers = st.container(horizontal=True, horizontal_alignment="right", width="content")
+    if stands and view.live:
+        told = (
+            f"The figures are as of {wording.exact(view.as_of, view.zone)} and stand still. A click shows those of now."
+        )
+        offers.button(
+            f"As of {view.now_words()}", key="look_again", type="tertiary", icon=":material/refresh:", help=told
+        )
     if about:
         panel(tag("span", about, class_="quiet"), key="about")
     problem = fixed_instant()[1]

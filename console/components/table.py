@@ -45,7 +45,7 @@ def table(
     ]
     return tag(
         "div",
-        tag("table", tag("thead", head), tag("tbody", body), tag("caption", caption) if caption else None),
+        tag("table", tag("thead", head), tag("tbody", body), tag("caption", tag("span", caption)) if caption else None),
         class_="scroll",
     )
 

@@ -49,6 +49,8 @@ def _take(url: str, chromium: str) -> None:
         "exceptions": "exceptions",
         "exception": f"exceptions?group={group}",
         "invoice-latency": "invoice-latency",
+        "completeness": "completeness",
+        "process-map": "process-map",
         "dependencies": "dependencies",
         "ingest": "ingest",
     }

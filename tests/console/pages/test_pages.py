@@ -140,6 +140,13 @@ def test_an_instant_that_cannot_be_read_is_named_and_shows_live(business: House,
     assert "'yesterday' is no instant" in said
 
 
+@pytest.mark.parametrize("name", ["kpis", "invoice_latency", "completeness"])
+def test_a_page_that_stands_still_says_as_of_when_and_offers_now(business: House, page: Open, name: str) -> None:
+    assert any(button.label.startswith("As of ") for button in page(name).button)
+    fixed = page(name, as_of=f"{NOON:%Y-%m-%dT%H:%M:%SZ}")
+    assert not any(button.label.startswith("As of ") for button in fixed.button), "a fixed instant has its notice"
+
+
 def test_search_finds_by_any_id(business: House, page: Open) -> None:
     at = page("search", q="INV-9")
     assert any("INV-9" in row and "2 timelines" in row for row in rows(at))
