@@ -120,7 +120,7 @@ def _segment(timeline: dict[str, Any]) -> Html:
 def _why(view: View, filtered: bool) -> str:
     held = view.rows("timelines", **read(ORDERS, {}).parameters, limit=1)
     if not held:
-        how = "Point an exporter at this console's OTLP door, or load a file with `cashtrail load`."
+        how = "Point an exporter at this console's OTLP door, or load a file with cashtrail load."
         return f"No quote or order has been seen as of {view.now_words()}. {how}"
     most = wording.plural(held[0]["total_count"], "order")
     return (

@@ -182,7 +182,7 @@ def _orphan_columns(view: View) -> list[Column]:
 
     return [
         Column("Object", once(lambda o: two_lines(_called(o), o["object_type"].replace("_", " "))), "fit"),
-        Column("System", once(lambda o: o["system"] or "—"), "fit", wide=True),
+        Column("System", once(lambda o: filter_bar.system(o["system"])), "fit", wide=True),
         Column("Customer", once(lambda o: o["customer"] or tag("span", "not given", class_="quiet")), "line"),
         Column("Amount", once(lambda o: amount(o["amount"], o["currency"])), "number"),
         Column("First seen", once(lambda o: two_lines(view.at(o["first_seen_at"]), o["doubt"])), "text"),

@@ -29,7 +29,7 @@ def lineage(view: View, hops: Sequence[Row]) -> None:
     if not may_read(view):
         return
     if not hops:
-        why = "No span of this order carries a payload at a hop that the catalogue names (`payloads`)."
+        why = "No span of this order carries a payload at a hop that the catalogue names under payloads."
         panel(empty("No payloads to compare.", why), key="no_lineage")
         return
     panel(_overview(view, hops), key="lineage")

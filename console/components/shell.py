@@ -22,6 +22,7 @@ _STYLE = """<style>
 [data-testid="stSidebarHeader"] { height: 12px; margin: 0; padding: 6px 10px 0; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
+[data-testid="stSidebar"] [data-testid="stPageLink-NavLink"]:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 [data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
 [data-testid="stSidebar"] .stTextInput input { font-size: 12px; padding-left: 0; padding-right: 4px; }
 [data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }
