@@ -18,6 +18,7 @@ from dbos import DBOSClient, SetWorkflowID, error
 
 from console.replay.credentials import Secrets
 from console.replay.engine import (
+    DETAIL_MOST,
     Accepted,
     AlreadyTaken,
     AlreadyThere,
@@ -31,11 +32,9 @@ from console.replay.engine import (
     SpanAttributes,
     Uncertain,
 )
+from console.replay.waits import BUSY_RETRY_S, CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_S, UNREACHABLE_RETRY_S
 from trace_model.catalogue.engine_schema import Dbos, Engine
 
-CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_S = 3, 10
-UNREACHABLE_RETRY_S, BUSY_RETRY_S = 5.0, 30.0
-DETAIL_MOST = 500
 ENDED_BADLY = frozenset({"ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 _STATES: Mapping[str, Literal["accepted", "running", "succeeded", "failed"]] = {
     "ENQUEUED": "accepted", "DELAYED": "accepted", "PENDING": "running", "SUCCESS": "succeeded",
@@ -229,12 +228,12 @@ def _open(address: sa.URL) -> sa.Engine:
         address = sa.make_url(f"sqlite:///file:{path}?mode=rw&uri=true")
         return sa.create_engine(address, connect_args={"timeout": STATEMENT_TIMEOUT_S})
     arguments: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
+        "connect_timeout": int(CONNECT_TIMEOUT_S),
         "application_name": "cashtrail",
         "options": f"-c statement_timeout={STATEMENT_TIMEOUT_S * 1000}",
         "tcp_user_timeout": STATEMENT_TIMEOUT_S * 1000,
         "keepalives_idle": STATEMENT_TIMEOUT_S,
-        "keepalives_interval": CONNECT_TIMEOUT_S,
+        "keepalives_interval": int(CONNECT_TIMEOUT_S),
         "keepalives_count": 3,
     }
     return sa.create_engine(

@@ -14,6 +14,9 @@ from typing import Any, Literal, Protocol
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import PermanentError
 
+DETAIL_MOST = 500
+"""The most characters of an engine's own words that an answer carries."""
+
 DependencyState = Literal["up", "down", "degraded", "unknown"]
 
 SpanAttributes = Callable[[str, str], Mapping[str, str]]

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from console.replay.engine import (
+    DETAIL_MOST,
     Accepted,
     AlreadyTaken,
     AlreadyThere,
@@ -24,12 +25,14 @@ from console.replay.engine import (
     RunState,
     Uncertain,
 )
+from console.replay.waits import (
+    CONTRACT_ASKING_TIMEOUT,
+    CONTRACT_SUBMIT_TIMEOUT,
+    RETRY_AFTER_MOST_S,
+    RETRY_AFTER_S,
+)
 
-SUBMIT_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
-ASKING_TIMEOUT = httpx.Timeout(4.0, connect=2.0)
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-RETRY_AFTER_S, RETRY_AFTER_MOST_S = 2.0, 300.0
-DETAIL_MOST = 500
 _STATES: tuple[DependencyState, ...] = ("up", "down", "degraded")
 
 
@@ -39,10 +42,10 @@ class HttpContract:
     keeps_keys = True
     can_probe = True
 
-    def __init__(self, name: str, url: str, *, submit_timeout: httpx.Timeout = SUBMIT_TIMEOUT) -> None:
+    def __init__(self, name: str, url: str, *, submit_timeout: httpx.Timeout = CONTRACT_SUBMIT_TIMEOUT) -> None:
         self.name = name
         self._submit_timeout = submit_timeout
-        self._client = httpx.Client(base_url=url.rstrip("/"), timeout=ASKING_TIMEOUT, follow_redirects=False)
+        self._client = httpx.Client(base_url=url.rstrip("/"), timeout=CONTRACT_ASKING_TIMEOUT, follow_redirects=False)
 
     def submit(self, request: ReplayRequest) -> Answer:
         headers = {"idempotency-key": request.idempotency_key}

@@ -13,6 +13,7 @@ import httpx
 
 from console.replay.credentials import Secrets
 from console.replay.engine import (
+    DETAIL_MOST,
     Accepted,
     AlreadyTaken,
     AlreadyThere,
@@ -26,15 +27,12 @@ from console.replay.engine import (
     SpanAttributes,
     Uncertain,
 )
-from console.replay.http_contract import NEVER_LEFT, RETRY_AFTER_S, retry_after_s
+from console.replay.http_contract import NEVER_LEFT, retry_after_s
+from console.replay.waits import ASKING_TIMEOUT, BUSY_RETRY_S, RETRY_AFTER_S, SUBMIT_TIMEOUT
 from trace_model.catalogue import engine_presets
 from trace_model.catalogue.engine_schema import Engine
 from trace_model.catalogue.http_engine_schema import PLACEHOLDER, RUN_ID, STARTED_ID, Auth, Call, Meaning, State
 
-SUBMIT_TIMEOUT = httpx.Timeout(20.0, connect=3.0)
-ASKING_TIMEOUT = httpx.Timeout(6.0, connect=2.0)
-BUSY_RETRY_S = 30.0
-DETAIL_MOST = 500
 _NOTHING = object()
 
 

@@ -16,6 +16,7 @@ import httpx
 
 from console.replay.credentials import Secrets
 from console.replay.engine import (
+    DETAIL_MOST,
     Accepted,
     AlreadyThere,
     Answer,
@@ -28,14 +29,11 @@ from console.replay.engine import (
     SpanAttributes,
     Uncertain,
 )
-from console.replay.http_contract import NEVER_LEFT, RETRY_AFTER_S, retry_after_s
+from console.replay.http_contract import NEVER_LEFT, retry_after_s
+from console.replay.waits import ASKING_TIMEOUT, BUSY_RETRY_S, RETRY_AFTER_S, SUBMIT_TIMEOUT
 from trace_model.catalogue.engine_schema import Engine, N8nSettings
 
-SUBMIT_TIMEOUT = httpx.Timeout(20.0, connect=3.0)
-ASKING_TIMEOUT = httpx.Timeout(6.0, connect=2.0)
-BUSY_RETRY_S = 30.0
 PAGE, PAGES_MOST = 250, 40
-DETAIL_MOST = 500
 WORKING = frozenset({"new", "running", "waiting"})
 _STATES: Mapping[str, Literal["accepted", "running", "succeeded", "failed"]] = {
     "new": "accepted", "running": "running", "waiting": "running", "success": "succeeded",

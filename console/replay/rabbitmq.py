@@ -23,6 +23,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from console.replay.credentials import Secrets
 from console.replay.engine import (
+    DETAIL_MOST,
     Accepted,
     AlreadyTaken,
     Answer,
@@ -35,15 +36,14 @@ from console.replay.engine import (
     SpanAttributes,
     Uncertain,
 )
+from console.replay.waits import CONNECT_TIMEOUT_S, UNREACHABLE_RETRY_S
 from trace_model.catalogue.engine_schema import Engine, RabbitMq
 from trace_model.patches import merge_patch
 
 log = logging.getLogger("cashtrail.replay")
 
-CONNECT_TIMEOUT_S, HEARTBEAT_S, BLOCKED_TIMEOUT_S = 3.0, 5, 10.0
-UNREACHABLE_RETRY_S = 5.0
+HEARTBEAT_S, BLOCKED_TIMEOUT_S = 5, 10.0
 KEY, REPLAY_ID = "q2c.idempotency_key", "q2c.replay.id"
-DETAIL_MOST = 500
 
 
 @dataclass(frozen=True)
