@@ -38,6 +38,7 @@ class Case:
     runs: dict[str, str] = field(default_factory=dict)
     """The vendor's own record: states of runs, and what was started."""
     effects: int = 0
+    has_deployment: bool = True
 
     def entry(self) -> Entry:
         return Entry.model_validate(
@@ -56,7 +57,7 @@ def has_bearer(seen: Seen) -> bool:
 
 def airflow(case: Case, seen: Seen) -> Reply:
     if not has_bearer(seen):
-        return 401, {"detail": "Invalid JWT token"}
+        return 403, {"detail": "Invalid JWT token"}
     if seen.method == "GET":
         assert seen.path.startswith("/api/v2/dags/orders/dagRuns/")
         run = seen.path.rpartition("/")[2]
@@ -86,6 +87,13 @@ def prefect(case: Case, seen: Seen) -> Reply:
     assert seen.body["force"] is False
     assert set(seen.body["state"]) == {"type", "name", "message"}
     assert (seen.body["state"]["type"], seen.body["state"]["name"]) == ("SCHEDULED", "AwaitingRetry")
+    if not case.has_deployment:
+        why = "Cannot reschedule a run without an associated deployment."
+        return 200, {
+            "state": {"type": "FAILED"},
+            "status": "ABORT",
+            "details": {"type": "abort_details", "reason": why},
+        }
     case.effects += 1
     case.runs["run-1"] = "SCHEDULED"
     return 201, {"state": {"type": "SCHEDULED"}, "status": "ACCEPT", "details": {"type": "accept_details"}}
@@ -213,7 +221,10 @@ def sqs(case: Case, seen: Seen) -> Reply:
 
 CASES = {
     "airflow": lambda: Case("airflow", {"dag_run_id": "run-1", "dag_id": "orders"}, airflow, runs={"run-1": "failed"}),
-    "prefect": lambda: Case("prefect", {"prefect.run.id": "run-1"}, prefect, runs={"run-1": "FAILED"}),
+    # as a task's span says it: its own run, and the flow's
+    "prefect": lambda: Case(
+        "prefect", {"prefect.flow-run.id": "run-1", "prefect.run.id": "task-run-9"}, prefect, runs={"run-1": "FAILED"}
+    ),
     "temporal": lambda: Case(
         "temporal", {"temporalWorkflowID": "run-1", "temporalRunID": "0199-a"}, temporal, given={"namespace": "orders"}
     ),
@@ -334,6 +345,16 @@ def test_a_wrong_aws_key_is_refused_with_what_aws_says() -> None:
         answer = engine.submit(asking())
         assert isinstance(answer, Refused)
         assert "does not match" in answer.reason
+        engine.close()
+
+
+def test_a_prefect_run_without_a_deployment_is_refused_in_prefects_words() -> None:
+    case = CASES["prefect"]()
+    case.has_deployment = False
+    with standing_for(lambda seen: case.answer(case, seen)) as vendor:
+        engine = case.engine(vendor)
+        answer = engine.submit(asking())
+        assert answer == Refused("vendor refused (200): Cannot reschedule a run without an associated deployment.")
         engine.close()
 
 
