@@ -5,12 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from trace_model.patches import patched_paths
 from trace_model.replays import Candidate, Decision, Intent, Plan, PlanItem, ReplayLimits, Ruling, Target, decide
+
+
+@dataclass(frozen=True)
+class Unapproved:
+    """What one person has lately sent, or is about to, without a second one having looked; `amount` in reporting currency."""
+
+    actor: str
+    item_count: int
+    amount: Decimal
+
+
+NONE_EARLIER = Unapproved("", 0, Decimal(0))
 
 
 def freeze(
@@ -24,15 +37,17 @@ def freeze(
     created_by: str,
     reason: str,
     replaces: str | None = None,
+    earlier: Unapproved = NONE_EARLIER,
 ) -> Plan:
     """The plan: items in the order of sending, each decided, the whole hashed. `targets` is by system.
 
-    Above the limits every item to send needs a second person; an approval is for this hash, so for these very items.
+    Above the limits, with what its maker has sent `earlier`, every item to send needs a second person; an approval is for this
+    hash, so for these very items.
     """
     ordered = sorted(candidates, key=lambda c: (-urgency(c.amount, c.due_at, created_at), c.exception_id))
     rulings = [decide(c, targets[c.system], intent, limits, created_at) for c in ordered]
     sent = [c for c, ruling in zip(ordered, rulings, strict=True) if ruling.decision == "send"]
-    two_keys = why_two_keys(sent, intent, limits)
+    two_keys = why_two_keys(sent, intent, limits, earlier)
     items = tuple(
         _item(number, c, ruling, targets[c.system].engine, plan_id, intent, needs_approval=bool(two_keys))
         for number, (c, ruling) in enumerate(zip(ordered, rulings, strict=True), start=1)
@@ -54,17 +69,36 @@ def freeze(
     )
 
 
-def why_two_keys(sent: Sequence[Candidate], intent: Intent, limits: ReplayLimits) -> str | None:
+def above_limits(count: int, amount: Decimal, limits: ReplayLimits, earlier: Unapproved) -> list[str]:
+    """Why so many items worth so much need a second person, by the limits and what was sent earlier; empty if they do not.
+
+    >>> above_limits(40, Decimal(0), ReplayLimits(approval_count=100), Unapproved("ana", 80, Decimal(0)))
+    ['with the 80 items that ana sent without approval in the last 24 h it comes to 120 items, more than 100']
+    """
+    why = []
+    within = f"that {earlier.actor} sent without approval in the last {limits.approval_window_s / 3600:g} h it comes to"
+    if count > limits.approval_count:
+        why.append(f"it sends {count:,} items, more than {limits.approval_count:,}")
+    elif count and count + earlier.item_count > limits.approval_count:
+        both = f"{count + earlier.item_count:,} items, more than {limits.approval_count:,}"
+        why.append(f"with the {earlier.item_count:,} items {within} {both}")
+    if amount > limits.approval_amount:
+        why.append(f"it is worth {amount:,.2f}, more than {limits.approval_amount:,.2f} in reporting currency")
+    elif amount and amount + earlier.amount > limits.approval_amount:
+        both = f"{amount + earlier.amount:,.2f}, more than {limits.approval_amount:,.2f} in reporting currency"
+        why.append(f"with the {earlier.amount:,.2f} {within} {both}")
+    return why
+
+
+def why_two_keys(
+    sent: Sequence[Candidate], intent: Intent, limits: ReplayLimits, earlier: Unapproved = NONE_EARLIER
+) -> str | None:
     """Why a second person must look at what would be sent; None if nobody must."""
     amount = sum((c.amount or Decimal(0) for c in sent), Decimal(0))
     touched = sorted(
         {path for c in sent for path in patched_paths(patch_of(c, intent) or {}) if limits.needs_two_keys(path)}
     )
-    why = []
-    if len(sent) > limits.approval_count:
-        why.append(f"it sends {len(sent):,} items, more than {limits.approval_count:,}")
-    if amount > limits.approval_amount:
-        why.append(f"it is worth {amount:,.2f}, more than {limits.approval_amount:,.2f} in reporting currency")
+    why = above_limits(len(sent), amount, limits, earlier)
     if touched:
         why.append(f"it changes money or tax: {', '.join(touched[:5])}")
     return "; ".join(why) or None

@@ -2,75 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from trace_model.replays import OUTSTANDING, PROVEN_BAD, Outcome, Plan, PlanItem, ReplayLimits
+from trace_model.replays import OUTSTANDING, PROVEN_BAD, Outcome, PlanItem, ReplayLimits
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a running plan's sending has come, in counts: of its items to send, and of those after its last canary point.
+
+    The canary point is the item after which a canary is due: 0 at the start, moved by a resume after a brake. `since_gone`
+    are those after it that are no longer planned; what changed and was not sent is not among them. `novel` is the first of
+    those that failed with a cause that this plan had not seen, in words.
+    """
+
+    waiting_count: int
+    open_count: int
+    since_count: int
+    since_gone: int
+    since_outcomes: Mapping[str, int] = field(default_factory=dict)
+    novel: str | None = None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Progress:
+        """The progress that a row of `store/reads/replay_progress.sql` tells."""
+        novel = row["novel_id"] and (
+            f"{row['novel_type']} {row['novel_id']} failed with a cause not seen before: {row['novel_detail']}"
+        )
+        counts = (row["waiting_count"], row["open_count"], row["since_count"], row["since_gone"])
+        return cls(*counts, dict(row["since_outcomes"] or {}), novel)
+
+    def since(self, *outcomes: str) -> int:
+        return sum(self.since_outcomes.get(outcome, 0) for outcome in outcomes)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What a running plan may do now: the items to send, or why it must pause, or that it is over."""
+    """What a running plan may do now: how many to send, or why it must pause, or that it is over."""
 
-    send: tuple[PlanItem, ...] = ()
+    send_most: int = 0
     brake: str | None = None
     is_over: bool = False
     waits_for: str = ""
 
 
-def next_step(plan: Plan, limits: ReplayLimits, now: datetime) -> Step:
+def next_step(p: Progress, limits: ReplayLimits) -> Step:
     """Canary first, then waves that grow: twice as many may be under way as have been proven, up to the wave's size.
 
-    `plan.canary_from` is the item after which a canary is due (0 at the start, moved by a resume after a brake).
     Braked when too many have ended badly, or one failed with a signature that this plan had not seen.
+
+    >>> next_step(Progress(waiting_count=40, open_count=0, since_count=40, since_gone=0), ReplayLimits()).send_most
+    1
+    >>> next_step(Progress(37, 0, 40, 3, {"milestone_reached": 3}), ReplayLimits()).send_most
+    6
     """
-    sends = plan.sends
-    waiting = [i for i in sends if i.outcome == "planned"]
-    since = [i for i in sends if i.item_no > plan.canary_from]
-    brake = _brake(since, limits)
-    open_ = [i for i in sends if i.outcome in OUTSTANDING]
-    if not waiting:
-        return Step(is_over=not open_)
+    if not p.waiting_count:
+        return Step(is_over=not p.open_count)
+    brake = _brake(p, limits)
     if brake:
         return Step(brake=brake)
-    ready = [i for i in waiting if i.not_before is None or i.not_before <= now]
-    if len(since) > limits.canary_above:
-        gone = [i for i in since if i.outcome not in ("planned", "skipped")]
-        proven = [i for i in gone if i.outcome == "milestone_reached"]
-        if len(proven) < limits.canary_count:
-            left = limits.canary_count - len(gone)
+    if p.since_count > limits.canary_above:
+        proven = p.since("milestone_reached")
+        if proven < limits.canary_count:
+            left = limits.canary_count - p.since_gone
             if left > 0:
-                return Step(send=tuple(ready[:left]))
-            if any(i.outcome in OUTSTANDING for i in gone):
+                return Step(send_most=left)
+            if p.since(*OUTSTANDING):
                 return Step(waits_for="the canary's milestone")
+            gone = {o: n for o, n in p.since_outcomes.items() if o not in ("planned", "skipped")}
             return Step(brake=f"the canary did not reach its milestone ({_told(gone)})")
-        wave = min(limits.wave_size, max(limits.canary_count, 2 * len(proven)))
+        wave = min(limits.wave_size, max(limits.canary_count, 2 * proven))
     else:
         wave = limits.wave_size
-    room = wave - len(open_)
-    return Step(send=tuple(ready[:room]) if room > 0 else (), waits_for="" if room > 0 else "the wave before")
+    room = wave - p.open_count
+    return Step(send_most=min(room, p.waiting_count)) if room > 0 else Step(waits_for="the wave before to end")
 
 
-def _brake(since: Sequence[PlanItem], limits: ReplayLimits) -> str | None:
-    ended = [i for i in since if i.outcome in PROVEN_BAD or i.outcome == "milestone_reached"]
-    bad = [i for i in ended if i.outcome in PROVEN_BAD]
-    novel = next((i for i in bad if i.outcome == "failed_again" and (i.detail or "").startswith(OTHER_CAUSE)), None)
-    if novel:
-        return f"{novel.object_type} {novel.object_id} failed with a cause not seen before: {novel.detail}"
-    if len(bad) >= limits.brake_at_least and len(bad) / len(ended) > limits.brake_share:
-        return f"{len(bad)} of {len(ended)} ended badly ({_told(bad)})"
+def _brake(p: Progress, limits: ReplayLimits) -> str | None:
+    bad = p.since(*PROVEN_BAD)
+    ended = bad + p.since("milestone_reached")
+    if p.novel:
+        return p.novel
+    if bad >= limits.brake_at_least and bad / ended > limits.brake_share:
+        return f"{bad} of {ended} ended badly ({_told({o: n for o, n in p.since_outcomes.items() if o in PROVEN_BAD})})"
     return None
 
 
-def _told(items: Sequence[PlanItem]) -> str:
-    counts: dict[str, int] = {}
-    for item in items:
-        counts[item.outcome] = counts.get(item.outcome, 0) + 1
+def _told(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in sorted(counts.items()))
 
 
 SAME_CAUSE, OTHER_CAUSE = "same cause", "other cause"
+BY_PROBE = "the target has it"
+"""How the detail of an outcome begins that the target's own answer has settled; `reads/replay_results.sql` looks at it."""
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,8 @@ class Intent:
     patch: Mapping[str, Any] | None = None
     from_step: str | None = None
     data_fixed: bool = False
+    recovered: bool = False
+    """Its dependency has been up for long enough since it last failed, so that trying it again is not blind."""
 
     @property
     def changes_something(self) -> bool:
@@ -299,7 +301,7 @@ def decide(c: Candidate, target: Target, intent: Intent, limits: ReplayLimits, n
             f"replayed {c.tries} times since it failed, each time without success; put it right, then plan again saying "
             "that it is fixed, or patch the payload"
         )
-    if skip is None and _is_blind_repeat(c) and not intent.changes_something:
+    if skip is None and _is_blind_repeat(c) and not (intent.changes_something or intent.recovered):
         skip = (
             "blind repeat: the last replay failed with the same cause, and nothing has succeeded there since; "
             "put it right, then plan again saying that it is fixed, or patch the payload"
@@ -376,6 +378,8 @@ def _why_send(c: Candidate, intent: Intent) -> str:
         return "sent with the patch"
     if intent.data_fixed:
         return "the operator says that the data has been fixed"
+    if intent.recovered and _is_blind_repeat(c):
+        return f"failed again before, and {c.system or 'the target'} has been up for longer since"
     if c.last_replay_failed_at is not None and c.succeeded_since:
         return f"failed again before, but {c.system or 'the target'} has succeeded since"
     return "nothing speaks against it"

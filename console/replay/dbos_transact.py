@@ -1,7 +1,8 @@
 """The adapter for DBOS Transact: a failed workflow is forked from a step, through DBOS's own client on its system database.
 
-The idempotency key is the fork's workflow id, and so its primary key: the same key starts at most one run. A workflow is
-never resumed: resuming has no key, and takes a running workflow from its worker. Inputs and outputs are never read, since
+The idempotency key is the fork's workflow id, and so its primary key: the same key starts at most one run. A call whose answer
+nobody heard is settled by it too: a workflow of that id is there, or no fork was made and it may be asked for again. A workflow
+is never resumed: resuming has no key, and takes a running workflow from its worker. Inputs and outputs are never read, since
 DBOS pickles them. Needs the extra `cashtrail[dbos]`.
 """
 
@@ -59,6 +60,7 @@ class DbosTransact:
 
     keeps_keys = True
     can_probe = False
+    settles_by_key = True
 
     def __init__(self, entry: Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> None:
         self.name = entry.name

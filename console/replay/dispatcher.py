@@ -18,10 +18,10 @@ from console.replay.circuits import Circuits
 from console.replay.engine import Engine, Engines, ReplayRequest
 from console.replay.facts import candidates
 from trace_model.errors import CashtrailError
-from trace_model.replay_progress import next_step
-from trace_model.replays import OUTSTANDING, PROVEN_BAD, Plan, PlanItem, ReplayLimits, no_longer
+from trace_model.replay_progress import Progress, next_step
+from trace_model.replays import PROVEN_BAD, Plan, PlanItem, ReplayLimits, no_longer
 from trace_model.store import Store
-from trace_model.store.ledger import WORKER, Ledger
+from trace_model.store.ledger import WORKER, Ledger, item_of
 
 log = logging.getLogger("cashtrail.replay")
 
@@ -69,23 +69,25 @@ class Dispatcher:
 
     def run_once(self) -> None:
         """Every running plan has been moved on as far as it may go now. Does not wait for the calls."""
-        plans = self._ledger.in_state("running")
-        outstanding: dict[str, int] = {}
-        for plan in plans:
-            for item in plan.sends:
-                if item.outcome in OUTSTANDING:
-                    outstanding[_target(item)] = outstanding.get(_target(item), 0) + 1
-        for plan in plans:
-            self._step(plan, outstanding)
+        running = self._store.rows("replay_progress")
+        if not running:
+            return
+        outstanding = {
+            _target(row["engine"], row["system"]): row["item_count"] for row in self._store.rows("replay_outstanding")
+        }
+        for row in running:
+            self._step(self._ledger.head(row["plan_id"]), Progress.of(row), outstanding)
 
     def close(self) -> None:
         """Calls under way have ended; nothing new was begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _step(self, plan: Plan, outstanding: dict[str, int]) -> None:
-        step = next_step(plan, self._limits, self._clock())
+    def _step(self, plan: Plan, progress: Progress, outstanding: dict[str, int]) -> None:
+        """The plan has been moved on; `plan` is its head alone, since a round's cost must not grow with its items."""
+        step = next_step(progress, self._limits)
         if step.is_over:
-            told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(plan.totals().items()))
+            (row,) = self._store.rows("replay_plans", plan_id=plan.plan_id, as_of=self._clock(), limit=1, offset=0)
+            told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(row["totals"]))
             self._ledger.move(
                 plan.plan_id, "finished", deed="finish", actor=WORKER, reason=told, state_reason=None,
             )  # fmt: skip
@@ -96,15 +98,22 @@ class Dispatcher:
             )  # fmt: skip
             return
         held: dict[str, str] = {}
-        chosen = [i for i in step.send if self._may_go(plan, i, outstanding, held)]
+        chosen = [i for i in self._due_items(plan, step.send_most) if self._may_go(plan, i, outstanding, held)]
         for item in self._recheck(plan, chosen):
             self._launch(plan, item)
         waits = "; ".join(held.values()) or (f"waits for {step.waits_for}" if step.waits_for else None)
         self._ledger.explain(plan.plan_id, waits)
 
+    def _due_items(self, plan: Plan, most: int) -> list[PlanItem]:
+        if most == 0:
+            return []
+        return [
+            item_of(row) for row in self._store.rows("replay_due", plan_id=plan.plan_id, now=self._clock(), limit=most)
+        ]
+
     def _may_go(self, plan: Plan, item: PlanItem, outstanding: dict[str, int], held: dict[str, str]) -> bool:
         """True if the item's target takes one more now; the count, the call slot and the half open circuit are taken then."""
-        target = _target(item)
+        target = _target(item.engine, item.system)
         engine = self._engines.by_name(item.engine)
         if target in held or engine is None:
             held.setdefault(target, f"no engine '{item.engine}' is configured")
@@ -142,11 +151,13 @@ class Dispatcher:
             return False
         if state == "closed" or since is None:
             return True
-        tried = [i for i in plan.sends if i.system == system and i.sent_at is not None and i.sent_at >= since]
-        if any(i.outcome == "milestone_reached" for i in tried):
+        tried = {
+            row["outcome"] for row in self._store.rows("replay_tried", plan_id=plan.plan_id, system=system, since=since)
+        }
+        if "milestone_reached" in tried:
             self._circuits.got_through(engine, system)
             return True
-        if any(i.outcome in PROVEN_BAD for i in tried):
+        if tried & PROVEN_BAD:
             self._circuits.failed_again(engine, system)
             return False
         if tried or calling:
@@ -210,10 +221,12 @@ class Dispatcher:
     def _probed(self, engine: Engine, plan: Plan, item: PlanItem) -> bool:
         """True if the target surely, or as far as this engine can tell, has not got it."""
         if not engine.can_probe:
-            if item.requires_absent:
+            # an engine that settles by key looks at every earlier run of the same thing itself, unless told where to begin
+            if item.requires_absent and (plan.from_step is not None or not engine.settles_by_key):
                 why = f"an earlier replay has shown no evidence, and {engine.name} cannot be asked whether it was done"
                 self._ledger.advance(plan.plan_id, item.item_no, "skipped", why)
-            return not item.requires_absent
+                return False
+            return True
         probe = engine.probe(item.operation, item.object_type, item.object_id)
         if (probe.state == "absent" and not item.reconciles) or (probe.state == "present" and probe.reconciles):
             return True
@@ -282,5 +295,5 @@ def _tell_fault(call: Future[None]) -> None:
         log.error("a replay worker failed", exc_info=fault)
 
 
-def _target(item: PlanItem) -> str:
-    return f"{item.engine}/{item.system}"
+def _target(engine: str | None, system: str | None) -> str:
+    return f"{engine}/{system}"

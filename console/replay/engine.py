@@ -119,7 +119,12 @@ class Probe:
 
 
 class Engine(Protocol):
-    """A sync engine. Threads may call at once. `keeps_keys`: the same key never starts a second run. `can_probe`: it answers `probe`."""
+    """A sync engine. Threads may call at once. `keeps_keys`: the same key never starts a second run. `can_probe`: it answers `probe`.
+
+    `settles_by_key`: its own durable record is looked up by the key, so that when `state` answers that it knows nothing of a
+    call, that call has not been taken, and the same key may go out again even where the target cannot be probed. Without a
+    `from_step` its `submit` starts nothing while an earlier replay of the same thing runs, or has succeeded.
+    """
 
     @property
     def name(self) -> str: ...
@@ -127,6 +132,8 @@ class Engine(Protocol):
     def keeps_keys(self) -> bool: ...
     @property
     def can_probe(self) -> bool: ...
+    @property
+    def settles_by_key(self) -> bool: ...
 
     def submit(self, request: ReplayRequest) -> Answer:
         """Asks for the replay, once."""

@@ -41,6 +41,7 @@ class HttpContract:
 
     keeps_keys = True
     can_probe = True
+    settles_by_key = False
 
     def __init__(self, name: str, url: str, *, submit_timeout: httpx.Timeout = CONTRACT_SUBMIT_TIMEOUT) -> None:
         self.name = name

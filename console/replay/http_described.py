@@ -72,6 +72,10 @@ class HttpDescribed:
     def can_probe(self) -> bool:
         return self._described.probe is not None
 
+    @property
+    def settles_by_key(self) -> bool:
+        return False
+
     def submit(self, request: ReplayRequest) -> Answer:
         submit = self._described.submit
         for field, words in (("payload_patch", "a patch"), ("from_step", "a step to start from")):

@@ -54,6 +54,7 @@ class N8n:
 
     keeps_keys = False
     can_probe = False
+    settles_by_key = False
 
     def __init__(
         self,

@@ -75,6 +75,7 @@ class DeadLetters:
 
     keeps_keys = False
     can_probe = False
+    settles_by_key = False
 
     def __init__(self, entry: Engine, url: str, secrets: Secrets, span_attributes: SpanAttributes) -> None:
         assert entry.rabbitmq is not None, "the schema has checked it"

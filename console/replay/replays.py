@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from console.access import Principal, Right
@@ -30,7 +31,7 @@ from console.replay.patching import patched
 from console.replay.recovery import LOOK_S, Recovery
 from console.replay.settlement import Settlement
 from trace_model.errors import CashtrailError, Refused, UnknownThing
-from trace_model.replay_freezing import freeze
+from trace_model.replay_freezing import NONE_EARLIER, Unapproved, above_limits, freeze
 from trace_model.replays import Candidate, Intent, Plan, PlanItem, PlanState, ReplayLimits, Target
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
@@ -65,6 +66,7 @@ class Replays:
         self._ledger = ledger
         self._engines = engines
         self._clock = clock
+        self._counting = threading.Lock()
         self._circuits = Circuits(clock, self.limits.quiet_s)
         self._dispatcher = Dispatcher(store, ledger, engines, clock, self.limits, self._circuits, at)
         self._settlement = Settlement(store, ledger, engines, clock, self.limits, self._dispatcher, at)
@@ -92,17 +94,19 @@ class Replays:
         from_step: str | None = None,
         data_fixed: bool = False,
         replaces: str | None = None,
+        recovered: bool = False,
     ) -> Plan:
         """A frozen plan for these exceptions, or for the open ones of this group. Nothing is sent.
 
         `data_fixed` is the operator's word that what caused a business exception has been put right. `replaces` names a
-        plan that this one is an edit of: it is cancelled, and with it its approval. Raises Refused (no right, no reason, a
+        plan that this one is an edit of: it is cancelled, and with it its approval. `recovered` is the recovery watch's word that
+        the dependency has been up for long enough since each of them last failed. Raises Refused (no right, no reason, a
         patch that does not fit) or UnknownThing (an id that nothing has).
         """
         principal.require(Right.REPLAY)
         why = reason_of(reason)
         found = self._reconciling(self._named(exception_ids, group_id))
-        intent = Intent(patch, from_step, data_fixed)
+        intent = Intent(patch, from_step, data_fixed, recovered)
         if patch is not None:
             found = patched(self._store, self.limits, principal, found, patch)
         plan = freeze(
@@ -115,6 +119,7 @@ class Replays:
             created_by=principal.name,
             reason=why,
             replaces=replaces,
+            earlier=self._unapproved(principal.name),
         )
         if replaces is not None:
             self._replace(principal, self.get(replaces), plan)
@@ -167,10 +172,13 @@ class Replays:
         if not plan.sends:
             raise Refused(f"{plan_id} has nothing to send: every item is skipped, each with its reason")
         expected: tuple[PlanState, ...] = ("approved",) if plan.needs_approval else ("planned",)
-        moved = self._ledger.move(
-            plan_id, "running", deed="execute", actor=principal.name, reason=why, expected=expected,
-            executed_by=principal.name, executed_at=now,
-        )  # fmt: skip
+        with self._counting:  # two plans of one person, executed at once, are counted one after the other
+            if plan.state == "planned" and not plan.needs_approval:
+                self._refuse_piecemeal(plan, principal)
+            moved = self._ledger.move(
+                plan_id, "running", deed="execute", actor=principal.name, reason=why, expected=expected,
+                executed_by=principal.name, executed_at=now,
+            )  # fmt: skip
         plan = self.get(plan_id)
         if not moved and plan.executed_at is None:
             raise Refused(f"{plan_id} is {plan.state}; make a new plan")
@@ -198,6 +206,10 @@ class Replays:
         return self._move(
             principal, plan_id, hash, reason, "cancelled", "cancel", state_reason=f"cancelled by {principal.name}"
         )
+
+    def explain(self, plan_id: str, state_reason: str) -> None:
+        """The plan's screen line says why it stands still; no deed, and nothing moves."""
+        self._ledger.explain(plan_id, state_reason)
 
     # -- questions -----------------------------------------------------------------------------------------------
 
@@ -260,7 +272,7 @@ class Replays:
             self._resting(self._dependency_watch.run_once)
 
     def _resting(self, work: Callable[[], None]) -> None:
-        """Does the work, then rests REST times the computing it took: ten thousand items take a third of a core, not all of it."""
+        """Does the work, then rests REST times the computing it took: many plans at once take a third of a core, not all of it."""
         began_s = time.thread_time()
         self._guarded(work)
         self._stopping.wait((time.thread_time() - began_s) * REST)
@@ -353,6 +365,25 @@ class Replays:
                 f"the approval of {plan.plan_id} by {plan.approved_by} expired at {plan.approved_until:%Y-%m-%d %H:%M} UTC; "
                 "make a new plan and have it approved"
             )
+
+    def _unapproved(self, actor: str, plan_id: str | None = None) -> Unapproved:
+        """What this person's plans but `plan_id` send without approval, as of the window that the limits name."""
+        if not self.limits.approval_window_s:
+            return NONE_EARLIER
+        since = self._clock() - timedelta(seconds=self.limits.approval_window_s)
+        (row,) = self._store.rows("replay_unapproved", actor=actor, since=since, except_plan=plan_id)
+        return Unapproved(actor, row["item_count"], row["amount"])
+
+    def _refuse_piecemeal(self, plan: Plan, principal: Principal) -> None:
+        """Raises Refused where whoever asked for it, or executes it, has meanwhile sent too much for it to go unapproved."""
+        amount = sum((item.amount or Decimal(0) for item in plan.sends), Decimal(0))
+        for actor in dict.fromkeys((plan.created_by, principal.name)):
+            why = above_limits(len(plan.sends), amount, self.limits, self._unapproved(actor, plan.plan_id))
+            if why:
+                raise Refused(
+                    f"{plan.plan_id} was within the limits when it was made, and is not any more: {'; '.join(why)}. "
+                    "Plan again, and have the new plan approved"
+                )
 
     def _move(
         self,

@@ -1,7 +1,8 @@
 """Finds out how sent replays ended: by the traces, and where a call's fate is unknown, by asking engine and target.
 
-Only traces make an outcome good or bad. Engine and probe decide one thing: whether an uncertain call was taken, or is
-surely not there and may go out once more under its own key.
+Traces make an outcome good or bad. Where none has come in time, a target that had nothing before and has it now proves the
+milestone too; what the engine says never does. Engine and probe decide whether an uncertain call was taken, or is surely not
+there and may go out once more under its own key.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from console.replay import engine as answers
 from console.replay.dispatcher import Dispatcher, Hook, request_of
 from console.replay.engine import Engine, Engines, Uncertain
-from trace_model.replay_progress import Evidence, judge
+from trace_model.replay_progress import BY_PROBE, Evidence, judge
 from trace_model.replays import Outcome, PlanItem, ReplayLimits
 from trace_model.store import Store
 from trace_model.store.ledger import Ledger
@@ -24,6 +25,7 @@ log = logging.getLogger("cashtrail.replay")
 
 LATE_EVIDENCE = timedelta(hours=24)
 """So long after the sending, evidence still corrects 'no evidence'."""
+STAYS_OPEN = "the exception stays open until one does or somebody resolves it"
 RUNNING_FACTOR = 5
 """An engine that says that it still works is given so many times the evidence timeout."""
 
@@ -96,14 +98,27 @@ class Settlement:
             self._dispatcher.changed.set()
 
     def _of_silence(self, plan_id: str, item: PlanItem, detail: str) -> tuple[Outcome, str] | None:
-        """None while the engine says that it still works."""
+        """What is left to ask once no span came: the target, which had nothing before. None while the engine still works."""
         engine = self._engines.by_name(item.engine)
-        if (
-            engine is None or item.sent_at is None or item.outcome == "uncertain"
-        ):  # an uncertain one has just been asked after
+        if engine is None or item.sent_at is None:
+            return "no_evidence", detail
+        if item.outcome == "uncertain":  # it and the target have just been asked after
             return "no_evidence", detail
         if not self._is_due(item):
             return None
+        if engine.can_probe and not item.reconciles:
+            probe = engine.probe(item.operation, item.object_type, item.object_id)
+            if probe.state == "present":
+                return (
+                    "milestone_reached",
+                    f"{BY_PROBE}: {probe.evidence or 'its probe found it'}; {detail}, so {STAYS_OPEN}",
+                )
+            words = (
+                "has nothing of it"
+                if probe.state == "absent"
+                else f"cannot say ({probe.evidence or 'no reason given'})"
+            )
+            detail = f"{detail}; the target {words}"
         said = engine.state(request_of(self._ledger.head(plan_id), item), item.run_id)
         silent_s = (self._clock() - item.sent_at).total_seconds()
         if said.state in ("accepted", "running") and silent_s < RUNNING_FACTOR * self._limits.evidence_timeout_s:
@@ -121,17 +136,22 @@ class Settlement:
         if said.state != "unknown":
             told = f"{engine.name} has it: {said.state} {said.detail}".rstrip()
             return self._ledger.advance(plan_id, item.item_no, "accepted", told)
-        if not (said.is_answer and engine.can_probe):
+        if not said.is_answer:
             return False
-        probe = engine.probe(item.operation, item.object_type, item.object_id)
-        if probe.state == "present":
-            return self._ledger.advance(plan_id, item.item_no, "accepted", f"the target has it: {probe.evidence}")
-        if probe.state == "unknown" or not engine.keeps_keys or item.tries >= self._limits.tries:
+        if engine.can_probe:
+            probe = engine.probe(item.operation, item.object_type, item.object_id)
+            if probe.state == "present":
+                return self._ledger.advance(plan_id, item.item_no, "accepted", f"{BY_PROBE}: {probe.evidence}")
+            if probe.state == "unknown":
+                return False
+        elif not engine.settles_by_key:
+            return False
+        if not engine.keeps_keys or item.tries >= self._limits.tries:
             return False
         return self._send_again(engine, plan_id, item)
 
     def _send_again(self, engine: Engine, plan_id: str, item: PlanItem) -> bool:
-        """The same call under the same key: engine and target have both said that they know nothing of the first.
+        """The same call under the same key: engine and target, or the engine's own record, know nothing of the first.
 
         Waits while the first may still be under way or the plan is paused; False if the plan is over.
         """

@@ -25,7 +25,13 @@ from trace_model.store.store import utc_now
 OPERATOR = Principal("ana", "operator")
 APPROVER = Principal("ben", "approver")
 QUICK = ReplayLimits(
-    evidence_timeout_s=2.0, uncertain_for_s=0.3, ask_again_s=0.2, calls_per_s=200.0, quiet_s=0.3, recovery="off"
+    evidence_timeout_s=2.0,
+    uncertain_for_s=0.3,
+    ask_again_s=0.2,
+    calls_per_s=200.0,
+    quiet_s=0.3,
+    recovery="off",
+    approval_window_s=0,
 )
 
 
@@ -140,5 +146,6 @@ MANY = ReplayLimits(
     canary_above=10**6,
     brake_share=1.0,
     approval_amount=Decimal(10**9),
+    approval_window_s=0,
 )
-"""No canary and no brake: for stories about the sending itself."""
+"""No canary and no brake: for stories about the sending itself. All stories share a store and ana, so each plan counts alone."""

@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,7 @@ class LyingEngine:
     name: str = "sync-engine"
     keeps_keys: bool = True
     can_probe: bool = True
+    settles_by_key: bool = False
     is_broken: bool = False
     is_down: bool = False
     runs: Counter[str] = field(default_factory=Counter)
@@ -204,7 +205,7 @@ def stamped(clock: Clock, name: str, attributes: dict[str, Any], failed: str | N
 LIMITS = ReplayLimits(
     evidence_timeout_s=60.0, uncertain_for_s=2.0, ask_again_s=1.0, calls_per_s=1e9, calls_per_target=10**6, wave_size=250,
     outstanding_per_target=10**6, canary_above=10**6, brake_share=1.0, approval_count=10**6, approval_amount=10**12,  # type: ignore[arg-type]
-    tries=12, quiet_s=0.0, recovery="off",
+    tries=12, quiet_s=0.0, recovery="off", approval_window_s=0,
 )  # fmt: skip
 """No canary, no brake: the sending itself is what is tried."""
 
@@ -240,6 +241,37 @@ class Ended:
 
     def _was_told(self, replay_id: str) -> bool:
         return self.engine.ran.get(replay_id) == "succeeded" and replay_id in self.told
+
+
+@dataclass
+class Flapped:
+    """What a flapping dependency has cost: the engine's counts, the watch's plans, calls by flap, and what is still open."""
+
+    engine: LyingEngine
+    plans: list[Plan]
+    calls_by_flap: list[int]
+    calls_while_down: int
+    open_ids: list[str]
+
+    def tries(self) -> Counter[str]:
+        """How often each exception was sent to be replayed, by the ledger."""
+        return Counter(i.exception_id for p in self.plans for i in p.items if i.sent_at is not None)
+
+    def unexplained(self) -> list[str]:
+        """Exceptions still open of which no plan says why nothing more is done for them, and items or plans that hang."""
+        said = {i.exception_id for p in self.plans for i in p.items if i.outcome == "skipped" and i.detail}
+        waits = {
+            i.exception_id for p in self.plans if p.state == "paused" and "waits for a person" in (p.state_reason or "")
+            for i in p.items
+        }  # fmt: skip
+        hang = [f"{p.plan_id} is {p.state}: {p.state_reason}" for p in self.plans if p.state == "running"]
+        hang += [
+            f"{i.object_id} is {i.outcome}"
+            for p in self.plans
+            for i in p.items
+            if i.outcome in ("sent", "accepted", "uncertain")
+        ]
+        return hang + [f"{one} is open" for one in self.open_ids if one not in said | waits]
 
 
 class World:
@@ -310,32 +342,58 @@ class World:
         is_whole = self.store.first_broken_action() is None
         return Ended(done, engine, deaths, reopened, is_whole, frozenset(told))
 
-    def flap(self, seed: int, items: int, flaps: int, limits: ReplayLimits) -> LyingEngine:
-        """A dependency goes down and comes back `flaps` times, half of all runs fail, and recovery may start by itself."""
+    def flap(self, seed: int, items: int, flaps: int, limits: ReplayLimits, *, heals: bool = True) -> Flapped:
+        """A dependency goes down and comes back `flaps` times, then stays up until recovery has nothing more to do.
+
+        While it flaps, it says that it is up when it is, and yet three in four runs fail; where it never `heals`, all of them do,
+        then and after. Recovery starts by itself. Each turn of a flap is some 45 seconds; after the last one half a minute goes
+        by between two looks, for more than twice the longest wait of the limits.
+        """
         dice = random.Random(seed)
-        engine = LyingEngine(
-            self.clock, random.Random(seed + 1), Odds(fails_again=0.5, takes_and_does_nothing=0, silent=0)
+        odds = Odds(
+            fails_again=0.75 if heals else 1.0,
+            takes_and_does_nothing=0,
+            silent=0,
+            state_lies=0,
+            refuses=0,
+            refuses_after_taking=0,
         )
-        engines = Engines([(engine, [])])
-        self.fail(items)
+        engine = LyingEngine(self.clock, random.Random(seed + 1), odds)
+        engines, ids = Engines([(engine, [])]), self.fail(items)
         ledger = Ledger(self.store.database, self.clock)
         desk = Replays(self.store, ledger, engines, self.clock, limits)
         recovery = Recovery(self.store, engines, self.clock, limits, desk)
-        circuits = Circuits(self.clock, limits.quiet_s)
-        dispatcher = Dispatcher(
-            self.store, ledger, engines, self.clock, limits, circuits, lambda step: None, Inline()
-        )  # fmt: skip
-        settlement = Settlement(self.store, ledger, engines, self.clock, limits, dispatcher)
+        life = _Life(self.store, engines, self.clock, lambda step: None, limits)
+        calls_by_flap, calls_while_down = [], 0
+
+        def go_on(turn_s: float) -> None:
+            recovery.run_once()
+            life.go_on()
+            _deliver(engine, self.store)
+            self.clock.turn(turn_s)
+
         for _ in range(flaps):
+            before = sum(engine.calls.values())
             for engine.is_down in (True, False):
+                called = sum(engine.calls.values())
                 for _ in range(8):
-                    recovery.run_once()
-                    dispatcher.run_once()
-                    settlement.run_once()
-                    _deliver(engine, self.store)
-                    self.clock.turn(dice.uniform(2, 10))
+                    go_on(dice.uniform(2, 10))
+                calls_while_down += engine.is_down and sum(engine.calls.values()) - called
+            calls_by_flap.append(sum(engine.calls.values()) - before)
+        engine.odds = replace(odds, fails_again=0.0) if heals else odds
+        left = int(2.5 * limits.recovery_wait_most_s / 30)
+        while left > 0:
+            left -= 1
+            go_on(30)
         desk.stop()
-        return engine
+        mine = set(ids)
+        plans = [p for p in ledger.recent(1000) if any(i.exception_id in mine for i in p.items)]
+        open_ids = {
+            row["exception_id"]
+            for row in self.store.rows("export_exceptions", as_of=self.clock())
+            if row["state"] == "open"
+        }
+        return Flapped(engine, plans, calls_by_flap, calls_while_down, sorted(mine & open_ids))
 
     def send(self, engine: LyingEngine, limits: ReplayLimits, items: int, rounds: int = 40) -> Plan:
         """One plan of so many failed orders as it stands after `rounds` rounds, without any death."""
@@ -353,6 +411,18 @@ class World:
         stands = ledger.plan(plan.plan_id)
         ledger.move(plan.plan_id, "cancelled", deed="cancel", actor=OPERATOR.name, reason="the story is over")
         return stands
+
+    def under_way(self, items: int, limits: ReplayLimits = LIMITS) -> tuple[str, Callable[[], None]]:
+        """A running plan of so many items whose first wave is out and never ends; the plan's id, and one more round of it."""
+        engine = LyingEngine(self.clock, random.Random(1), Odds(*[0.0] * 5, takes_and_does_nothing=1.0))
+        engines, ids = Engines([(engine, [])]), self.fail(items)
+        desk = Replays(self.store, Ledger(self.store.database, self.clock), engines, self.clock, limits)
+        plan = desk.plan(OPERATOR, exception_ids=ids, reason="r")
+        desk.execute(OPERATOR, plan.plan_id, plan.hash, "r")
+        desk.stop()
+        life = _Life(self.store, engines, self.clock, lambda step: None, limits)
+        life.go_on()
+        return plan.plan_id, life.go_on
 
     def _state(self, plan_id: str) -> str:
         (row,) = self.store.rows("replay_plans", plan_id=plan_id, as_of=self.clock(), limit=1, offset=0)

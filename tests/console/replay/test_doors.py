@@ -132,12 +132,23 @@ def test_a_watch_of_a_plan_that_ends_badly_says_why_and_fails(doors: Doors) -> N
 def test_the_command_line_is_refused_what_the_service_refuses(doors: Doors) -> None:
     ids = doors.fail(1)
     plan = doors.plan(ids)
+    other = doors.plan(ids, reason="of another look")
     refusals = [
         (("plan", *ids, "--reason", "r"), "t-vi", "403", "may not replay"),
         (("plan", *ids, "--reason", "r"), "wrong", "401", "access token"),
         (("plan", *ids), "t-ana", "409", "a reason is needed"),
         (("plan", "nope", "--reason", "r"), "t-ana", "404", "no exception nope"),
+        (("plan", *ids, "--reason", "r" * 100_000), "t-ana", "409", "100,000 characters; at most 2,000"),
+        (("plan", *ids, "--reason", "r", "--patch", '{"quote": "Q-2"}'), "t-ana", "409", "locks 'quote'"),
+        (("plan", *ids, "--reason", "r", "--patch", '{"quantity": "many"}'), "t-ana", "409", "quantity: 'many' is not"),
         (("execute", plan["plan_id"], "--hash", "0" * 64, "--reason", "r"), "t-ana", "409", "look at the plan again"),
+        (
+            ("execute", plan["plan_id"], "--hash", other["hash"], "--reason", "r"),
+            "t-ana",
+            "409",
+            "look at the plan again",
+        ),
+        (("execute", "plan-0", "--hash", plan["hash"], "--reason", "r"), "t-ana", "404", "no replay plan 'plan-0'"),
     ]
     for words, token, status, said in refusals:
         answer = doors.cli(*words, token=token)
@@ -157,6 +168,8 @@ def test_the_command_line_is_refused_what_the_service_refuses(doors: Doors) -> N
         ({"reason": ""}, 409, "a reason is needed"),
         ({"reason": "x" * 100_000}, 409, "the reason has 100,000 characters; at most 2,000"),
         ({"patch": {"order": "SO-2"}}, 409, "locks 'order'"),
+        ({"patch": {"quote": "Q-2"}}, 409, "locks 'quote'"),
+        ({"patch": {"quantity": "many"}}, 409, "quantity: 'many' is not"),
         ({"patch": {}}, 409, "the patch is empty"),
         ({"patch": ["po"]}, 422, "patch"),
         ({"pacth": {}}, 422, "pacth"),
@@ -180,6 +193,9 @@ def test_a_foreign_or_stale_hash_moves_no_plan(doors: Doors) -> None:
         answer = doors.ask("POST", f"/replay-plans/{mine['plan_id']}/execute", {"hash": said, "reason": "go"})
         assert answer.status_code == 409
         assert "look at the plan again" in answer.json()["detail"]
+    for reason, said in (("", "a reason is needed"), ("x" * 100_000, "100,000 characters; at most 2,000")):
+        answer = doors.ask("POST", f"/replay-plans/{mine['plan_id']}/execute", {"hash": mine["hash"], "reason": reason})
+        assert (answer.status_code, said in answer.json()["detail"]) == (409, True)
     gone = doors.ask("POST", "/replay-plans/plan-0/execute", {"hash": mine["hash"], "reason": "go"})
     assert gone.status_code == 404
     assert doors.engine.posts == 0

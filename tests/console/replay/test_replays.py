@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -17,7 +19,7 @@ from console.replay.replays import Replays
 from tests.console.replay.conftest import APPROVER, MANY, OPERATOR, QUICK, House, ended, until
 from tests.console.replay.estate import span, table
 from trace_model.errors import PermanentError, Refused, UnknownThing
-from trace_model.replays import OUTSTANDING
+from trace_model.replays import OUTSTANDING, Plan
 
 
 def test_a_plan_sends_nothing_and_an_executed_one_is_proven_by_its_spans(house: House) -> None:
@@ -185,22 +187,47 @@ def test_a_failure_of_the_replay_is_proven_and_not_repeated_blindly(house: House
 def test_silence_is_no_evidence_and_late_spans_correct_it(house: House) -> None:
     ids = house.fail(1)
     house.engine.mischief.stays_silent = 1.0
-    replays = house.replays(replace(QUICK, evidence_timeout_s=0.5))
+    replays = house.replays(replace(QUICK, evidence_timeout_s=0.5), at=muting(house))
     plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
     replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
     item = until(replays, plan, lambda p: p.items[0].outcome == "no_evidence").items[0]
+    assert "the target cannot say (the ERP does not answer)" in (item.detail or "")
     keys = {"q2c.order.id": house.order(1), "q2c.operation": "erp.create_order", "q2c.replay.id": item.replay_id}
     house.store.record(table([span("erp.create_order", keys)]))
     until(replays, plan, lambda p: p.items[0].outcome == "milestone_reached")
 
 
+def muting(house: House) -> Callable[[str], None]:
+    """A hook by which the target cannot be asked any more once the engine has answered."""
+
+    def at(step: str) -> None:
+        if step == "answered":
+            house.engine.mischief.probe_is_mute = 1.0
+
+    return at
+
+
+def test_after_silence_the_target_itself_tells_that_it_has_it(house: House) -> None:
+    (one,) = house.fail(1)
+    house.engine.mischief.stays_silent = 1.0
+    replays = house.replays(replace(QUICK, evidence_timeout_s=0.5))
+    plan = replays.plan(OPERATOR, exception_ids=[one], reason="r")
+    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
+    item = until(replays, plan, ended).items[0]
+    assert item.outcome == "milestone_reached"
+    assert (item.detail or "").startswith("the target has it: ")
+    assert "no span of this replay within 0.5 s, so the exception stays open until one does" in (item.detail or "")
+    assert [row["exception_id"] for row in house.exceptions()] == [one]
+
+
 def test_after_silence_nothing_is_sent_to_a_target_that_has_it(house: House) -> None:
     ids = house.fail(1)
     house.engine.mischief.stays_silent = 1.0
-    replays = house.replays(replace(QUICK, evidence_timeout_s=0.5))
+    replays = house.replays(replace(QUICK, evidence_timeout_s=0.5), at=muting(house))
     first = replays.plan(OPERATOR, exception_ids=ids, reason="r")
     replays.execute(OPERATOR, first.plan_id, first.hash, "go")
     until(replays, first, lambda p: p.items[0].outcome == "no_evidence")
+    house.engine.mischief.probe_is_mute = 0.0
     second = replays.plan(OPERATOR, exception_ids=ids, reason="r")
     assert "no evidence" in second.items[0].why
     replays.execute(OPERATOR, second.plan_id, second.hash, "go")
@@ -354,6 +381,74 @@ def test_two_keys_open_what_is_above_the_limits(house: House) -> None:
     replays.execute(APPROVER, plan.plan_id, plan.hash, "go")
     assert until(replays, plan, ended).totals() == {"milestone_reached": 3}
     assert house.audit(plan.plan_id) == ["plan", "approve", "execute", "finish"]
+
+
+def test_a_plan_cut_into_pieces_needs_the_second_person_that_the_whole_would(house: House) -> None:
+    dora, limits = (
+        Principal(f"dora {house.order(1)}", "operator"),
+        replace(QUICK, approval_count=4, approval_window_s=3600),
+    )
+    ids = house.fail(6)
+    replays = house.replays(limits)
+    first, second = (replays.plan(dora, exception_ids=part, reason="piece") for part in (ids[:2], ids[2:4]))
+    late = replays.plan(dora, exception_ids=ids[4:5], reason="made before anything was sent")
+    for plan in (first, second):
+        assert not plan.needs_approval
+        replays.execute(dora, plan.plan_id, plan.hash, "go")
+        assert until(replays, plan, ended).totals() == {"milestone_reached": 2}
+
+    third = replays.plan(dora, exception_ids=ids[5:], reason="piece")
+    assert (third.needs_approval, third.items[0].decision) == (True, "needs_approval")
+    assert third.approval_reason is not None
+    assert (
+        f"the 4 items that {dora.name} sent without approval in the last 1 h it comes to 5 items, more than 4"
+        in third.approval_reason
+    )
+    with pytest.raises(Refused, match=r"not any more: with the 4 items .* comes to 5 items, more than 4.* Plan again"):
+        replays.execute(dora, late.plan_id, late.hash, "go")
+    with pytest.raises(Refused, match="not any more"):  # another's hand does not help: who asked for it counts too
+        replays.execute(Principal("emil", "operator"), late.plan_id, late.hash, "go")
+    assert not replays.plan(Principal("emil", "operator"), exception_ids=ids[5:], reason="of his own").needs_approval
+
+    replays.approve(APPROVER, third.plan_id, third.hash, "fine")
+    replays.execute(dora, third.plan_id, third.hash, "go")
+    assert until(replays, third, ended).totals() == {"milestone_reached": 1}
+    assert house.engine.posts == 5
+
+
+def test_money_sent_in_pieces_counts_too_and_a_window_that_is_over_does_not(house: House) -> None:
+    ids, finn = house.fail(2), Principal(f"finn {house.order(1)}", "operator")
+    worth = house.replays(running=False).plan(finn, exception_ids=ids[:1], reason="r").items[0].amount
+    assert worth
+    limits = replace(QUICK, approval_amount=worth + worth / 2, approval_window_s=3600)
+    replays = house.replays(limits)
+    first = replays.plan(finn, exception_ids=ids[:1], reason="r")
+    replays.execute(finn, first.plan_id, first.hash, "go")
+    until(replays, first, ended)
+    second = replays.plan(finn, exception_ids=ids[1:], reason="r")
+    assert "in reporting currency" in (second.approval_reason or "")
+    replays.stop()
+    assert (
+        not house.replays(replace(limits, approval_window_s=0.001), running=False)
+        .plan(finn, exception_ids=ids[1:], reason="r")
+        .needs_approval
+    )
+
+
+def test_pieces_executed_at_the_same_instant_are_counted_one_after_the_other(house: House) -> None:
+    gina = Principal(f"gina {house.order(1)}", "operator")
+    ids = house.fail(4)
+    replays = house.replays(replace(QUICK, approval_count=2, approval_window_s=3600), running=False)
+    plans = [replays.plan(gina, exception_ids=[one], reason="r") for one in ids]
+
+    def go(plan: Plan) -> bool:
+        try:
+            return replays.execute(gina, plan.plan_id, plan.hash, "go").executed_at is not None
+        except Refused:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(go, plans)) == 2
 
 
 def test_an_approval_expires_and_an_edited_plan_has_none(house: House) -> None:

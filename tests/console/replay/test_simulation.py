@@ -52,15 +52,37 @@ def test_the_judge_sees_a_double_and_a_loss(world: World) -> None:
     assert any(fault.startswith("not final") for fault in lost.faults())
 
 
-def test_a_flapping_dependency_costs_each_item_a_bounded_number_of_runs(world: World) -> None:
-    limits = replace(
-        ReplayLimits(), recovery="start", quiet_s=5.0, evidence_timeout_s=30.0, uncertain_for_s=2.0, ask_again_s=1.0,
-        calls_per_s=1e9,
-    )  # fmt: skip
-    engine = world.flap(2, 12, 8, limits)
-    assert engine.runs, "recovery started nothing: the story proves nothing"
-    assert max(engine.runs.values()) <= limits.item_tries
-    assert set(engine.books.values()) == {1}
+FLAPPING = replace(
+    ReplayLimits(), recovery="start", quiet_s=5.0, evidence_timeout_s=30.0, uncertain_for_s=2.0, ask_again_s=1.0,
+    calls_per_s=1e9, recovery_wait_most_s=600.0, approval_window_s=0.0,
+)  # fmt: skip
+
+
+def test_a_flapping_dependency_costs_a_bounded_number_of_calls_and_all_ends_once_it_stays_up() -> None:
+    with World() as world:
+        seen = world.flap(1, 12, 8, FLAPPING)
+    assert sum(seen.calls_by_flap) >= 3, "recovery tried hardly anything while it flapped: the story proves nothing"
+    assert any(i.outcome == "failed_again" for plan in seen.plans for i in plan.items), (
+        "nothing failed: it proves nothing"
+    )
+    assert seen.calls_while_down == 0
+    assert max(seen.calls_by_flap) <= 5, "a storm"
+    assert max(seen.tries().values()) <= FLAPPING.item_tries
+    assert (len(seen.engine.books), set(seen.engine.books.values())) == (12, {1})
+    assert (seen.open_ids, seen.unexplained()) == ([], [])
+
+
+def test_a_dependency_that_says_it_is_up_and_never_works_costs_a_few_canaries_and_then_waits_for_a_person() -> None:
+    limits = replace(FLAPPING, recovery_resumes=3)
+    with World() as world:
+        seen = world.flap(1, 12, 2, limits, heals=False)
+    (plan,) = seen.plans
+    assert sum(seen.tries().values()) == limits.canary_count * (1 + limits.recovery_resumes)
+    assert plan.state == "paused"
+    assert (plan.state_reason or "").endswith(
+        "has gone on 3 times and now waits for a person: resume or cancel the plan"
+    )
+    assert (len(seen.open_ids), seen.unexplained()) == (12, [])
 
 
 def test_a_broken_target_costs_the_canary_alone(world: World) -> None:

@@ -11,7 +11,8 @@ with sent as (
     where i.sent_at > $as_of - to_days($days) and i.sent_at <= $as_of
 ),
 timed as (
-    select s.*, case when s.outcome = 'milestone_reached' then
+    -- how long it took is not known where only the target's own answer, asked after the wait, has told of it
+    select s.*, case when s.outcome = 'milestone_reached' and not coalesce(starts_with(s.detail, 'the target has it'), false) then
         greatest(epoch(case when m.reached_at >= s.sent_at then m.reached_at else s.settled_at end) - epoch(s.sent_at), 0) end as took_s
     from sent s left join object_milestones m on m.object_key = s.object_key and m.milestone = s.milestone
 )

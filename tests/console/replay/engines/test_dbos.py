@@ -11,17 +11,23 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from console.replay.credentials import Secrets
 from console.replay.dbos_transact import DbosTransact
-from console.replay.engine import Accepted, AlreadyTaken, AlreadyThere, Engine, Refused, RetryLater, Uncertain
+from console.replay.engine import Accepted, AlreadyTaken, AlreadyThere, Engine, Engines, Refused, RetryLater, Uncertain
+from console.replay.facts import said_on_span
 from console.replay.makers import make
-from tests.console.replay.conftest import House
+from console.replay.replays import Replays
+from tests.console.replay.conftest import OPERATOR, QUICK, House, ended, until
 from tests.console.replay.engines.conftest import asking, naming, program, replayed, wait_for
+from tests.console.replay.estate import span, table
+from tests.console.replay.test_chaos import Dying
 from trace_model.catalogue.engine_schema import Engine as Entry
 
 pytestmark = pytest.mark.engines
@@ -328,3 +334,45 @@ def test_two_dbos_settings_reach_the_fork(on_sqlite: App, order: str) -> None:
     assert engine.state(ask, None).state == "accepted", "no worker has that version: it waits"
     assert isinstance(engine.submit(replace(ask, idempotency_key="ct-other")), RetryLater)
     engine.close()
+
+
+@pytest.mark.parametrize("step", ["reserved", "answered"])
+def test_a_death_before_or_after_the_fork_is_settled_by_its_key_and_books_once(
+    house: House, app: App, order: str, step: str
+) -> None:
+    """Nobody heard the answer: DBOS's own record tells whether the fork was made, and only if not is it asked for again."""
+    workflow = app.fails(order)
+    ids = house.fail(1, operationUUID=workflow)
+    patient = replace(QUICK, evidence_timeout_s=60.0)
+
+    def service(**more: Any) -> Replays:
+        engine = make(ENTRY, app.url, partial(said_on_span, house.store))
+        made = Replays(house.store, house.ledger, Engines([(engine, [])]), house.store.clock, patient, **more)
+        house.opened.append(made)
+        made.start()
+        return made
+
+    dying = Dying(step, after=0)
+    first = service(at=dying)
+    plan = first.plan(OPERATOR, exception_ids=ids, reason="the ERP is back")
+    first.execute(OPERATOR, plan.plan_id, plan.hash, "the ERP is back")
+    assert dying.dead.wait(30)
+    first.stop()
+    wait_for(
+        lambda: app.effects(order) == (["reserve", "book", "tell"] if step == "answered" else ["reserve"]),
+        "as far as it got",
+    )
+    assert first.get(plan.plan_id).items[0].outcome == "sent"
+
+    second = service()
+    wait_for(lambda: app.effects(order) == ["reserve", "book", "tell"], "the order is booked", 60)
+    wait_for(lambda: second.get(plan.plan_id).items[0].outcome == "accepted", "it is settled", 60)
+    item = second.get(plan.plan_id).items[0]
+    assert item.doubted_at is not None
+    assert item.tries == (1 if step == "answered" else 2)
+    if step == "answered":
+        assert f"workflow {item.idempotency_key} is SUCCESS" in (item.detail or "")
+    keys = {"q2c.order.id": house.order(1), "q2c.operation": "erp.create_order", "peer.service": "erp-de"}
+    house.store.record(table([span("erp.create_order", keys)]))
+    assert until(second, plan, ended).totals() == {"milestone_reached": 1}
+    assert app.effects(order) == ["reserve", "book", "tell"]
