@@ -45,7 +45,7 @@ def recent(view: View) -> None:
         return
     columns = [
         Column("Plan", lambda p: tag("span", p["plan_id"], class_="mono"), "fit"),
-        Column("State", lambda p: badge(known(PLAN, p["state"]), title=p["state_reason"]), "fit"),
+        Column("State", _stands, "fit"),
         Column("Reason", lambda p: p["reason"], "clip"),
         Column("To send", lambda p: wording.count(p["send_count"]), "number"),
         Column("Worth", lambda p: amount(p["worth"], p["currency"], cents=False), "number"),
@@ -61,6 +61,13 @@ def recent(view: View) -> None:
         caption="Newest first. Outcomes as they are known now.",
     )
     panel(join([filter_bar.pager(view, "replays", ask, len(plans), plans[0]["total_count"]), shown]), key="plans")
+
+
+def _stands(plan: Row) -> Html:
+    """The plan's state; one that waits for a second person says so rather than that it is planned."""
+    waits = plan["needs_approval"] and plan["state"] == "planned"
+    sign = DECISION["needs_approval"] if waits else known(PLAN, plan["state"])
+    return badge(sign, title=plan["approval_reason"] if waits else plan["state_reason"])
 
 
 def results(view: View) -> None:
@@ -152,7 +159,7 @@ def _items(view: View, plan: Row, ask: Asked) -> None:
         *([Column("Change", lambda i: _compare(view, plan, i["item"]), "fit")] if plan["patch"] else []),
         Column("Outcome", lambda i: _outcome(view, i["item"])),
     ]
-    proof = "An outcome is proven by traces, never by an engine's answer."
+    proof = "An outcome is proven by traces or by the target itself, never by an engine's answer."
     shown = table(
         columns,
         [{"item": item_of(row)} for row in rows],
@@ -224,7 +231,7 @@ def _about(view: View, plan: Row) -> Html:
     replaces = plan["replaces"]
     return facts(
         [
-            ("State", badge(known(PLAN, plan["state"]))),
+            ("State", _stands(plan)),
             ("Made", join([plan["created_by"], ", ", view.ago(plan["created_at"])])),
             ("Reason", plan["reason"]),
             ("Approval", approved),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -24,23 +24,24 @@ def editor(exception_ids: Sequence[str], patch: Mapping[str, Any] | None = None)
     """Draws the editor; what it holds, for `patch_of`. `patch` is what it starts from."""
     original = _original(exception_ids[0]) if exception_ids else {}
     known = patched_paths(original)[:FIELDS_MOST]
+    held, rest = rows_of(patch or {}, original)
     with st.expander("Change what is sent", key="plan_patch_open", expanded=patch is not None):
         st.caption(
             "One row a field, nested ones with dots. The original is kept, and the plan shows both side by side."
             + (f" Last sent: {', '.join(known)}." if known else "")
         )
         rows = st.data_editor(
-            [{"field": "", "how": SET, "value": ""}],
+            held or [{"field": "", "how": SET, "value": ""}],
             key="plan_fields",
             num_rows="dynamic",
             hide_index=True,
             column_config={
-                "field": st.column_config.TextColumn("Field", width=180),
+                "field": st.column_config.TextColumn("Field", width=160),
                 "how": st.column_config.SelectboxColumn(
-                    "How", options=list(HOW), required=True, default=SET, width=210
+                    "How", options=list(HOW), required=True, default=SET, width=170
                 ),
                 "value": st.column_config.TextColumn(
-                    "Value", help="Text, a number, true, or JSON; empty where it is looked up"
+                    "Value", width=250, help="Text, a number, true, or JSON; empty where it is looked up"
                 ),
             },
         )
@@ -49,7 +50,7 @@ def editor(exception_ids: Sequence[str], patch: Mapping[str, Any] | None = None)
             listed = st.file_uploader("The list: two columns, customer id and value", type="csv", key="plan_list")
         text = st.text_area(
             "Or as a JSON merge patch",
-            value=json.dumps(patch, ensure_ascii=False) if patch else "",
+            value=json.dumps(rest, ensure_ascii=False) if rest else "",
             key="plan_patch",
             placeholder='{"tax_id": "DE123456789"}',
         )
@@ -68,6 +69,54 @@ def patch_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
         if path:
             _put(patch, path.split("."), _value(path, row, given))
     return patch or None
+
+
+def rows_of(patch: Mapping[str, Any], original: Mapping[str, Any]) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """The rows that a patch stands in, and what of it no row can hold: `patch_of` makes the same patch of them again.
+
+    >>> rows_of({"tax_id": "DE1", "ship_to": {"zip": "28195", "note": None}, "lines": [1]}, {"ship_to": {"zip": "1"}})[0]
+    [{'field': 'tax_id', 'how': 'Set to', 'value': 'DE1'}, {'field': 'ship_to.zip', 'how': 'Set to', 'value': '28195'}, \
+{'field': 'ship_to.note', 'how': 'Remove', 'value': ''}, {'field': 'lines', 'how': 'Set to', 'value': '[1]'}]
+    """
+    rows, rest = list[dict[str, str]](), dict[str, Any]()
+    if any("." in name for name in _names(patch)):
+        return rows, dict(patch)
+    for path, value in _leaves(patch):
+        row = {"field": path, "how": SET, "value": ""}
+        looked_up = value.get(FROM) if isinstance(value, Mapping) else None
+        if value is None:
+            row["how"] = REMOVE
+        elif (
+            isinstance(looked_up, Mapping)
+            and looked_up.get("object") == KIND
+            and isinstance(looked_up.get("field"), str)
+        ):
+            row |= {"how": LAST, "value": looked_up["field"]}
+        elif isinstance(value, Mapping) or (isinstance(value, str) and value.strip() != value):
+            _put(rest, path.split("."), value)
+            continue
+        elif isinstance(value, str) and (isinstance(at(original, path), str) or _read(value) == value):
+            row["value"] = value
+        else:
+            row["value"] = json.dumps(value, ensure_ascii=False)
+        rows.append(row)
+    return rows, rest
+
+
+def _names(patch: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in patch.items():
+        yield name
+        if isinstance(value, Mapping) and FROM not in value:
+            yield from _names(value)
+
+
+def _leaves(patch: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Each field that a patch sets, removes or looks up, by its dotted path."""
+    for name, value in patch.items():
+        if isinstance(value, Mapping) and value and FROM not in value:
+            yield from _leaves(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def _value(path: str, row: Mapping[str, Any], given: Mapping[str, Any]) -> Any:

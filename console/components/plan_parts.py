@@ -110,5 +110,12 @@ def results(view: View, by: str, rows: Sequence[Row], days: int) -> Html:
         Column("9 of 10", lambda r: wording.span_of(r["p90_s"]), "number"),
     ]
     return join(
-        [title, table(columns, rows, caption="Most sent first. Success counts those that have ended, by traces.")]
+        [
+            title,
+            table(
+                columns,
+                rows,
+                caption="Most sent first. Success counts those that have ended, by traces or by the target's own answer.",
+            ),
+        ]
     )

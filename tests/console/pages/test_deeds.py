@@ -67,6 +67,25 @@ def test_a_replay_is_planned_first_and_nothing_is_sent(house: House, console: Ap
     assert f"./replays?plan={plan.plan_id}" in str([one.proto.json for one in at.get("bidi_component")])
 
 
+def test_what_a_replay_is_planned_with_is_judged_before_a_plan_is_made(house: House, console: AppTest) -> None:
+    trade(house)
+    at = opened(house, console, "reached")
+    at.button(key="replay_group").click().run()
+    for reason, patch, said in (
+        ("", "", "a reason is needed"),
+        ("The ERP is up", "{", "the patch is no JSON"),
+        ("The ERP is up", "[1]", "the patch must be a JSON object"),
+        ("The ERP is up", '{"quote": "Q-2"}', "locks 'quote'"),
+        ("The ERP is up", '{"quantity": "many"}', "quantity: 'many' is not"),
+    ):
+        at.text_area(key="reason").input(reason)
+        at.text_area(key="plan_patch").input(patch)
+        at.button(key="question_confirm").click().run()
+        assert said in at.error[0].value
+    assert at.text_area(key="reason").max_chars == 2000, "the screen itself takes no longer reason"
+    assert current().replays.recent(5) == []
+
+
 def test_a_viewer_is_offered_no_deed(with_logins: House, console: AppTest) -> None:
     trade(with_logins)
     at = console.run()

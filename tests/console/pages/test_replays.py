@@ -59,6 +59,7 @@ def test_a_large_plan_pages_and_filters_by_outcome(planned: Plan, page: Open) ->
 def test_the_list_says_how_far_each_plan_is(house: House, planned: Plan, page: Open) -> None:
     (row,) = [row for row in rows(page("replays")) if planned.plan_id in row]
     assert "60" in row
+    assert "Needs approval" in row, "a plan that waits for a second person does not look like one that is ready"
     assert 'aria-label="0 of 60 items ended"' in markup(page("replays"))
     ledger = current().replays._ledger
     current().replays.approve(Principal("ben", "approver"), planned.plan_id, planned.hash, "fine")
@@ -109,6 +110,34 @@ def test_values_are_seen_only_by_the_roles_that_may(house: House) -> None:
     assert masked(patch, catalogue, limits, VIEWER) == {"tax_id": HIDDEN, "payer": {"iban": HIDDEN}}
 
 
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {
+            "tax_id": "DE1",
+            "plant": "2000",
+            "quantity": 3,
+            "urgent": True,
+            "lines": [1],
+            "number": "5",
+            "word": "true",
+            "none": None,
+        },
+        {"ship_to": {"zip": "28195", "note": None, "geo": {"lat": 53.1}}, "empty": {}, "blank": " x "},
+        {
+            "a": {"$from": {"object": "customer", "field": "vat"}},
+            "b": {"$from": {"object": "customer", "values": {"C-7": "DE1"}}},
+        },
+        {"dotted.name": {"x": 1}, "y": "z"},
+    ],
+)
+def test_a_patch_stands_in_the_editor_s_rows_as_it_is(patch: dict[str, Any]) -> None:
+    for original in ({}, {"plant": "1000", "number": "4", "ship_to": {"zip": "1"}}):
+        held, rest = patch_editor.rows_of(patch, original)
+        given = {"rows": held, "list": None, "text": json.dumps(rest), "original": original}
+        assert patch_editor.patch_of(given) == patch
+
+
 def test_the_editor_s_rows_become_a_merge_patch() -> None:
     def made(*said: dict[str, Any], text: str = "", listed: bytes | None = None) -> Any:
         return patch_editor.patch_of({"rows": said, "list": listed, "text": text, "original": {"plant": "1000"}})
@@ -136,12 +165,13 @@ def test_an_edit_of_a_plan_replaces_it(house: House, planned: Plan, console: App
     console.switch_page("app_pages/replays.py")
     at = console.run()
     at.button(key="plan_edit").click().run()
-    assert json.loads(at.text_area(key="plan_patch").value) == {"tax_id": "DE1234", "po_number": None}
-    at.text_area(key="plan_patch").input('{"po_number": "PO-1"}')
-    at.text_area(key="reason").input("the tax id was right")
+    assert at.text_area(key="plan_patch").value == "", "the rows hold the plan's patch"
+    at.text_area(key="plan_patch").input('{"quantity": 3}')
+    at.text_area(key="reason").input("the quantity was wrong too")
     at.button(key="question_confirm").click().run()
     edited, old = current().replays.recent(2)
     if edited.plan_id == planned.plan_id:
         edited, old = old, edited
-    assert (edited.patch, edited.needs_approval, edited.replaces) == ({"po_number": "PO-1"}, False, planned.plan_id)
+    assert edited.patch == {"tax_id": "DE1234", "po_number": None, "quantity": 3}
+    assert (edited.needs_approval, edited.replaces) == (True, planned.plan_id)
     assert (old.state, old.state_reason) == ("cancelled", f"replaced by {edited.plan_id}")
