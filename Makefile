@@ -28,6 +28,7 @@ test-engines: $(READY)
 	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server || apt-get install -y -qq --no-install-recommends rabbitmq-server || true
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends postgresql || true
 	@tests/console/replay/engines/install_n8n.sh || true
+	@test -x .engines/prefect/bin/prefect || { $(PYTHON) -m venv .engines/prefect && .engines/prefect/bin/pip install --quiet prefect; } || true
 	@$(BIN)/python -m pytest tests/console/replay/engines
 
 lint: $(READY)
