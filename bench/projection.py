@@ -120,7 +120,8 @@ EPOCH_NS = 1_700_000_000_000_000_000
 class Estate:
     """Spans of an endless estate, in the order in which they arrive."""
 
-    def __init__(self, orders: int) -> None:
+    def __init__(self, orders: int, epoch_ns: int = EPOCH_NS) -> None:
+        self._epoch_ns = epoch_ns
         self._c = duckdb.connect(config={"threads": 2, "arrow_lossless_conversion": True})
         self._lags = {f"lag_{i}": min(lag, orders // 5) for i, lag in enumerate(LAGS)}
         self._next = 0
@@ -130,7 +131,7 @@ class Estate:
         """What comes in while `orders` more orders begin."""
         first, self._next = self._next, self._next + orders
         text = SPANS.format(steps=STEPS)
-        parameters = {"first": first, "last": self._next, "epoch_ns": EPOCH_NS, **self._lags}
+        parameters = {"first": first, "last": self._next, "epoch_ns": self._epoch_ns, **self._lags}
         return _typed(self._c.sql(text, params=parameters).to_arrow_table())
 
     def history(self, orders: int) -> Iterator[pa.Table]:
@@ -142,7 +143,7 @@ class Estate:
         self._rounds += 1
         old = BATCH_SPANS // 20
         recent = self.arrive(BATCH_SPANS // 19).slice(0, BATCH_SPANS - old)
-        parameters = {"round": self._rounds, "count": old, "last": self._next, "epoch_ns": EPOCH_NS}
+        parameters = {"round": self._rounds, "count": old, "last": self._next, "epoch_ns": self._epoch_ns}
         return pa.concat_tables([recent, _typed(self._c.sql(REPAIR, params=parameters).to_arrow_table())])
 
 

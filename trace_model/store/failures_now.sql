@@ -98,14 +98,15 @@ from ends;
 -- known_failures: one row per exception, in the episode that holds at `as_of`, with its verdict, owner, lead, money and outage.
 -- state: open, resolved: by a success, by hand, or by the target's own word that it has what no answer came to and nothing is left to do. A
 -- shared object's failure counts the money of each order it holds up. kind: as in judgements; what the target told of is no unknown status.
-create or replace macro known_failures(as_of) as table
+create or replace macro known_failures(as_of, only_ids := null::varchar[]) as table
 with kinds as (
     select signature, outage_kind from judgements(as_of) where not in_outage
 ),
 met as (
     -- outages of one system and kind never overlap
     select f.*, o.outage_id
-    from (select f.*, k.outage_kind from failures f join kinds k using (signature) where f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true)) f
+    from (select f.*, k.outage_kind from failures f join kinds k using (signature)
+        where f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true) and (only_ids is null or f.exception_id in (select unnest(only_ids)))) f
     left join (select system, kind, outage_id, first_failed_at, last_failed_at from outages where found_at <= as_of) o
         on o.system = f.system and o.kind = f.outage_kind and f.last_failed_at between o.first_failed_at and o.last_failed_at
 )
@@ -163,9 +164,10 @@ cross join cat_settings c
 left join like_orders k on k.last_milestone is not distinct from s.last_milestone and k.tier is not distinct from s.tier
     and k.product_line is not distinct from s.product_line and k.region is not distinct from s.region;
 
--- known_exceptions: known_failures, and one row per timeline that is stuck at `as_of` (as timeline_states has it): it stands after its latest milestone for
+-- stuck_flows: one row per timeline that is stuck at `as_of` (as timeline_states has it), as an exception: it stands after its latest milestone for
 -- longer than like orders ever did, no promise runs for it or is broken, and no failure says why. Such a row ends as soon as the timeline moves.
-create or replace macro known_exceptions(as_of) as table
+-- Columns as known_failures, those of a failed call left out.
+create or replace macro stuck_flows(as_of) as table
 with quiet as materialized (
     from timelines t
     anti join (select lead_key from clocks_at(as_of) where coalesce(stopped_at > as_of, true)) c on c.lead_key = t.lead_key
@@ -218,18 +220,21 @@ judged as (
     join judgements(as_of) j on j.signature = check_signature(h.operation, h.system) and not j.in_outage
     left join owned o on o.lead_key = s.lead_key
 )
-from known_failures(as_of)
-union all by name
 select g.*, coalesce(g.assigned_team, r.team) as owner_team,
     case when g.assigned_team is null and g.assigned_person is null then r.person else g.assigned_person end as owner_person
 from judged g left join cat_owner_rules r on r.position = g.owner_position;
+
+-- known_exceptions: known_failures and stuck_flows. A question that filters what they say reads the columns it needs as a materialized part first:
+-- else the planner takes the failures for few and builds its tables on the wide side.
+create or replace macro known_exceptions(as_of) as table
+from known_failures(as_of) union all by name from stuck_flows(as_of);
 
 -- group_states: one row per group with an exception known at `as_of`: figures, owner, and its state then. Amounts in reporting currency.
 -- state: resolved (none is open), snoozed (until an instant, a count, an amount or an answer), new (first seen within a day), regressed (one in
 -- five or more of the open ones had succeeded before, or was resolved by hand), escalating (a day as bad as more than two of the week
 -- before), ongoing.
 -- owner: who a person assigned; else, once nobody has answered for the rule's working time, whom it escalates to; else the rule's own.
-create or replace macro group_states(as_of) as table
+create or replace macro group_states(as_of, only_group := null) as table
 with figures as (
     select group_id,
         count(*) filter (state = 'open') as open_count, count(*) filter (state = 'resolved') as resolved_count,
@@ -243,6 +248,7 @@ with figures as (
         mode(owner_position) filter (state = 'open') as owner_position, max(outage_id) filter (state = 'open') as outage_id,
         max(kind) filter (state = 'open') as open_kind  -- a group is of one kind, but for unknown statuses of which some have been told of
     from known_exceptions(as_of)
+    where only_group is null or group_id = only_group
     group by group_id
 ),
 called as (
@@ -253,6 +259,7 @@ called as (
         any_value(resolved_by_hand_at) as resolved_by_hand_at, any_value(answered_at) as answered_at, any_value(tags) as tags, any_value(ticket) as ticket,
         any_value(note_count) as note_count
     from judgements(as_of)
+    where only_group is null or group_id = only_group
     group by group_id
 ),
 answers as (

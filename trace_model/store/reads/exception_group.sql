@@ -18,7 +18,7 @@ promised as (
     where h.state = 'open'
 )
 select g.*, o.label as operation_label, w.*, t.runbook, coalesce(o.replayable, true) as replayable, m.due_at, m.promised_label
-from group_states($as_of) g
+from group_states($as_of, $group_id) g
 cross join words w
 cross join promised m
 left join cat_operations o on o.operation = g.operation
