@@ -89,7 +89,11 @@ def _changed(a: Row) -> Html:
     if not isinstance(before, dict) or not isinstance(after, dict):
         return tag(
             "span",
-            ", ".join(f"{k}: {_word(v)}" for k, v in detail.items() if v not in (None, "", [], {}))[:400],
+            ", ".join(
+                f"{name.replace('_', ' ')} {_word(part)}" if name != "after" else _word(part)
+                for name, part in detail.items()
+                if part not in _UNSAID and name != "hash"
+            )[:400],
             class_="quiet",
         )
     pairs = [
@@ -102,10 +106,28 @@ def _changed(a: Row) -> Html:
     )
 
 
+_UNSAID: tuple[object, ...] = (None, "", [], {})
+
+
 def _word(value: object) -> str:
-    if value in (None, "", []):
+    if value in _UNSAID:
         return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value.startswith('{"'):
+        value = _read(value)
+    if isinstance(value, dict):
+        said = {name: part for name, part in value.items() if name not in ("before", "after") and part not in _UNSAID}
+        return ", ".join(f"{name.replace('_', ' ')} {_word(part)}" for name, part in said.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _read(text: str) -> object:
+    """A particular that is kept as JSON, such as what ends a snooze; any other text as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 view = look()

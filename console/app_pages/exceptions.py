@@ -105,6 +105,7 @@ def queue(view: View) -> None:
     narrow = open_group is not None
     columns = [
         Column("What happened", lambda g: two_lines(g["sentence"], _marks(view, g)), "clip"),
+        Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
         *(
             []
             if narrow
@@ -115,7 +116,6 @@ def queue(view: View) -> None:
             ]
         ),
         Column("Orders", lambda g: wording.count(g["order_count"]), "number"),
-        Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
         *(
             []
             if narrow
@@ -245,14 +245,15 @@ def _about(view: View, g: dict[str, Any]) -> Html:
                 "Outage",
                 link("one of its masks", view.link("dependencies", outage=g["outage_id"])) if g["outage_id"] else None,
             ),
-            ("Error code", tag("span", g["error_code"] or "none", class_="mono")),
+            ("Error code", tag("span", g["error_code"], class_="mono") if g["error_code"] else None),
         ]
     )
 
 
 def _evidence(g: dict[str, Any]) -> Html:
     told = [tag("li", fact) for fact in json.loads(g["facts"] or "[]")]
-    said = tag("p", "The system said: ", tag("span", g["message"], class_="mono")) if g["message"] else None
+    is_told = g["message"] and g["kind"] in ("failed_operation", "unknown_status")
+    said = tag("p", "The system said: ", tag("span", g["message"], class_="mono")) if is_told else None
     return join(
         [
             said,
@@ -277,12 +278,14 @@ def _members(view: View, g: dict[str, Any], members: list[dict[str, Any]]) -> Ht
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),
         Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit", wide=True),
     ]
-    caption = f"Most money first, {len(members)} of {wording.count(g['open_count'])}. Tick some to replay only those."
+    caption = f"Most money first, {len(members)} of {wording.count(g['open_count'])}."
+    if g["replayable"]:
+        caption += " Tick some to replay only those."
     return table(
         columns,
         members,
         href=lambda e: view.link("exception", id=e["exception_id"]),
-        tick=lambda e: e["exception_id"],
+        tick=(lambda e: e["exception_id"]) if g["replayable"] else None,
         caption=caption,
     )
 

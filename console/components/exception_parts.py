@@ -62,7 +62,7 @@ def at_stake(view: View, e: Row) -> Html:
         ("Promise at stake", promise or "none runs"),
         (
             "State",
-            join([badge(known(EXCEPTION, e["state"])), " since ", view.ago(e["resolved_at_then"] or e["opened_at"])]),
+            join([badge(known(EXCEPTION, e["state"])), ", ", view.ago(e["resolved_at_then"] or e["opened_at"])]),
         ),
         ("Owner", two_lines(filter_bar.team(e["owner_team"]), e["assigned_person"])),
     ]

@@ -111,7 +111,7 @@ def test_a_group_is_new_then_ongoing_then_escalating_and_resolved_when_it_succee
         house.span("tax.determine", 3 * 1440, order_id=f"SO-{number}", service="tax")
     house.settle()
     house.now = NOON + timedelta(days=4)
-    assert [g["system"] for g in queue(house)] == ["erp-de"]
+    assert [g["system"] for g in queue(house, kind="failed_operation")] == ["erp-de"]
 
 
 def test_what_was_resolved_by_hand_and_fails_again_has_regressed(house: House) -> None:
@@ -224,3 +224,12 @@ def test_views_are_kept_for_one_or_shared_and_dropped_by_who_saved_them(house: H
         views.save(VIEWER, "For all", "class=business", shared=True)
     views.drop(ANA, shared.subject_id)
     assert known(VIEWER) == []
+
+
+def test_the_audit_keeps_what_a_snooze_was_and_not_what_was_said_beside_it(house: House) -> None:
+    group_id = tax(house)["group_id"]
+    for until in (NOON + timedelta(hours=1), NOON + timedelta(hours=2)):
+        house.resources.deeds.on_group(ANA, "snooze", group_id, "Later", {"until": until.isoformat()})
+    woken = json.loads(house.resources.deeds.on_group(ANA, "wake", group_id, "Now after all").detail)
+    assert json.loads(woken["before"]["snooze"]) == {"until": (NOON + timedelta(hours=2)).isoformat()}
+    assert woken["after"]["snooze"] is None
