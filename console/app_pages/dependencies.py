@@ -46,10 +46,10 @@ def health(view: View) -> None:
     columns = [
         Column("System", lambda s: two_lines(s["label"], s["system"]), "fit"),
         Column(
-            "State",
+            "State, last heard",
             lambda s: two_lines(
                 badge(known(SYSTEM, s["state"])),
-                tag("span", _heard(s), class_=None if s["state"] == "silent" else "nowrap"),
+                _heard(s),
             ),
         ),
         Column("Failed, last hour", _failed, "fit"),
@@ -71,10 +71,10 @@ def health(view: View) -> None:
     panel(table(columns, systems, caption=caption), key="systems")
 
 
-def _heard(s: Row) -> str:
+def _heard(s: Row) -> Html:
     if s["state"] == "silent":
-        return f"no data for {wording.span_of(s['silent_s'])}; its failures, if any, are unknown"
-    return f"heard {wording.span_of(s['silent_s'])} ago" if s["last_seen_at"] else "no span yet"
+        return tag("span", f"no data for {wording.span_of(s['silent_s'])}; its failures, if any, are unknown")
+    return tag("span", f"{wording.span_of(s['silent_s'])} ago" if s["last_seen_at"] else "no span yet", class_="nowrap")
 
 
 def _failed(s: Row) -> Html:

@@ -72,7 +72,6 @@ def rows(view: View) -> None:
         Column(
             "Latest milestone",
             lambda t: t["milestone_label"] or tag("span", "none yet", class_="quiet"),
-            "line",
             wide=True,
         ),
         Column(
