@@ -222,7 +222,7 @@ def _counted(votes: Sequence[_Vote], seen: _Seen, rules: Rules) -> Verdict:
     deciding = by_outcome[outcome][0].rule if outcome in by_outcome else None
     shown = sorted(votes, key=lambda vote: (vote.rule.then.category != outcome[1], -vote.weight))
     facts = [vote.fact for vote in shown[:FACTS_SHOWN]]
-    if words and (not deciding or shares[outcome] > 1 / 2):
+    if words and (not deciding or shares.get(outcome, 0.0) > 1 / 2):
         known = CATEGORIES[outcome[1]].label.lower()
         facts.append(f"words {', '.join(map(repr, words[:3]))}: as in known codes of {known} (rule {LEARNED_RULE})")
     return Verdict(

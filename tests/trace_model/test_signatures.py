@@ -222,6 +222,20 @@ def test_the_shipped_learned_words_know_every_category_that_a_system_can_name(ru
     assert {category for _, category in rules.learned.outcomes} == set(CATEGORIES) - {"unknown"} - found_by_checks
 
 
+def test_an_outcome_that_no_word_has_stood_for_is_told_by_its_rule(rules: Rules) -> None:
+    assert rules.learned is not None
+    assert ("technical", "timeout") not in rules.learned.outcomes
+    verdict = classify(Signature("netsuite", "SSS_TIME_LIMIT_EXCEEDED"), rules)
+    assert (verdict.class_, verdict.category) == ("technical", "timeout")
+
+
+@needs_dev
+def test_every_shared_code_gets_a_verdict_ambiguous_or_not(rules: Rules) -> None:
+    faults: list[str] = []
+    lines = DEV.read_text(encoding="utf-8").splitlines()
+    assert (len(list(classify_lines(lines, rules, faults.append))), faults) == (len(lines), [])
+
+
 def test_a_products_name_is_not_read_as_what_went_wrong(rules: Rules) -> None:
     verdict = classify(Signature("any", "E", "AvaTax server is not working"), rules)
     assert verdict.class_ == "dependency"
