@@ -81,7 +81,8 @@ create or replace table object_stakes (
 );
 create or replace table clocks (
     lead_key ubigint, promise varchar, variant varchar, started_at timestamptz, holds_from timestamptz, holds_until timestamptz,
-    at_risk_at timestamptz, due_at timestamptz, paused_by varchar, stopped_at timestamptz, target_s double
+    at_risk_at timestamptz, due_at timestamptz, paused_by varchar, stopped_at timestamptz, target_s double,
+    segment struct(region varchar, product_line varchar, legal_entity varchar, tier varchar, workflow varchar)
 );
 create or replace table payload_facts (
     trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, hop varchar, system varchar, sent_at timestamptz,

@@ -1,7 +1,8 @@
 -- clocks: one row per clock and stretch of time in which the same was known of its pauses; mostly one. Replaced by lead_key.
 -- At an instant, the row with holds_from <= it < holds_until (null: for good) holds: so a past instant is never answered with a pause
 -- that came later. due_at is null while it is paused (paused_by names the pause), and where the calendar's tables do not reach.
--- target_s: the working seconds promised. The rules are those of docs/working-time.md; positions (_us) are microseconds of
+-- target_s: the working seconds promised. segment: that of the order, so that attainment reads millions of clocks and joins none.
+-- The rules are those of docs/working-time.md; positions (_us) are microseconds of
 -- working time since the calendar's first opening.
 -- Whether a pause stands before the deadline can be decided for each by itself: it does if the working time passed outside earlier
 -- pauses, when it begins, is short of the target. Those that do are a prefix, so no recursion is needed.
@@ -100,8 +101,10 @@ select h.lead_key, h.promise, c.variant, c.started_at, h.holds_from, h.holds_unt
         when h.due_us - d.worked_before_us <= epoch_us(d.closes_at) - epoch_us(d.opens_at)
             then d.opens_at + to_microseconds((h.due_us - d.worked_before_us)::bigint)
     end as due_at,
-    h.paused_by, c.stopped_at, c.target_us / 1e6 as target_s
+    h.paused_by, c.stopped_at, c.target_us / 1e6 as target_s,
+    {'region': t.region, 'product_line': t.product_line, 'legal_entity': t.legal_entity, 'tier': t.tier, 'workflow': t.workflow} as segment
 from held h
 join risked c using (lead_key, promise)
+join timelines_fresh t on t.lead_key = h.lead_key
 asof left join cat_openings d on d.calendar = c.calendar and d.worked_before_us < h.due_us
 asof left join cat_openings r on r.calendar = c.calendar and r.worked_before_us < h.risk_us

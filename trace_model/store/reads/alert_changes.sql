@@ -17,7 +17,7 @@ promised as (
         s.lead_type as object_type, s.lead_id as object_id, coalesce(s.exception_team, c.owner_team) as owner_team, s.exception_class as class,
         null::varchar as category, null::varchar as system, c.promise, null::varchar as group_id, c.label as title, s.reporting_amount as amount,
         case c.state when 'breached' then c.due_at else c.at_risk_at end as since
-    from clock_states($as_of) c join states s using (lead_key)
+    from open_clocks($as_of) c join states s using (lead_key)
     where c.state in ('breached', 'at_risk')
 ),
 reached as (

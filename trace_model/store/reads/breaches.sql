@@ -7,7 +7,7 @@ select c.promise, any_value(c.label) as label, any_value(c.owner_team) as owner_
     count(*) filter (c.state = 'at_risk') as at_risk_count,
     coalesce(sum(t.reporting_amount) filter (c.state = 'at_risk'), 0)::decimal(18, 2) as at_risk_amount,
     min(c.due_at) filter (c.state = 'at_risk') as next_due_at
-from clock_states($as_of) c join timelines t using (lead_key)
+from open_clocks($as_of) c join timelines t using (lead_key)
 where c.state in ('breached', 'at_risk') and coalesce(t.completed_at > $as_of, true) and coalesce(t.cancelled_at > $as_of, true)
 group by c.promise
 order by breached_amount desc, at_risk_amount desc, c.promise

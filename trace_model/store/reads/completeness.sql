@@ -7,9 +7,9 @@
 with gathered as (
     -- by what there are few of first: the sums below then cost nothing
     select date_trunc($period, s.day)::date as day, s.legal_entity, s.currency, s.milestone, s.position, s.explanation, s.is_first, s.is_due, s.is_reached,
-        count(*) as steps, sum(s.order_amount) as order_amount, sum(s.amount) as amount, sum(s.due_amount) as due_amount, sum(s.difference) as difference,
-        sum((s.amount * r.rate)::decimal(18, 2)) as reporting, sum((s.due_amount * r.rate)::decimal(18, 2)) as due_reporting
-    from flow_steps($as_of, $from_day, $until_day) s left join cat_rates r on r.currency = s.currency
+        sum(s.order_count) as steps, sum(s.order_amount) as order_amount, sum(s.amount) as amount, sum(s.due_amount) as due_amount, sum(s.difference) as difference,
+        sum(s.amount_reporting) as reporting, sum(s.due_reporting) as due_reporting
+    from flow_steps($as_of, $from_day, $until_day) s
     where ($legal_entity is null or s.legal_entity = $legal_entity) and ($currency is null or s.currency = $currency)
     group by all
 ),

@@ -3,14 +3,22 @@
 -- $from_day, $until_day date (of the order's start, UTC); $legal_entity, $currency, $milestone, $explanation varchar or null; $offset, $limit int; $as_of timestamptz
 -- columns: lead_type, lead_id, customer_name, day, legal_entity, currency, order_amount, milestone, label, due_amount, amount, difference (order's currency),
 --   reporting_difference, explanation, due_at (of the promise that waits), exception_id, group_id, sentence, owner_team, system, total_count, total_difference (reporting)
-with differing as (
-    select s.*, (s.difference * r.rate)::decimal(18, 2) as reporting_difference
-    from flow_steps($as_of, $from_day, $until_day) s left join cat_rates r on r.currency = s.currency
-    where s.explanation is not null
-      and ($legal_entity is null or s.legal_entity = $legal_entity)
-      and ($currency is null or s.currency = $currency)
-      and ($milestone is null or s.milestone = $milestone)
-      and ($explanation is null or s.explanation = $explanation)
+with orders as (
+    select s.lead.lead_key as lead_key, s.day, s.legal_entity, s.currency, s.milestone, s.position, s.explanation, s.lead.whole as order_amount,
+        case s.due_part when 'none' then 0 when 'own' then s.due_amount when 'part' then s.lead.part_amount else s.lead.whole end::decimal(18, 2) as due_amount,
+        case s.amount_part when 'none' then 0 when 'own' then s.amount when 'part' then s.lead.part_amount else s.lead.whole end::decimal(18, 2) as amount, s.rate
+    from (
+        select *, unnest(members) as lead
+        from flow_steps($as_of, $from_day, $until_day) s
+        where s.explanation is not null
+          and ($legal_entity is null or s.legal_entity = $legal_entity)
+          and ($currency is null or s.currency = $currency)
+          and ($milestone is null or s.milestone = $milestone)
+          and ($explanation is null or s.explanation = $explanation)
+    ) s
+),
+differing as (
+    select * exclude (rate), due_amount - amount as difference, ((due_amount - amount) * rate)::decimal(18, 2) as reporting_difference from orders
 ),
 totals as (select count(*) as total_count, sum(reporting_difference)::decimal(18, 2) as total_difference from differing),
 page as (
@@ -29,8 +37,8 @@ failing as (
 ),
 awaited as (
     select lead_key, stop as milestone, min(due_at) as due_at
-    from clock_states($as_of)
-    where state not in ('met', 'met_late') and lead_key in (select lead_key from page)
+    from open_clocks($as_of)
+    where lead_key in (select lead_key from page)
     group by lead_key, stop
 )
 select p.lead_type, p.lead_id, p.customer_name, p.day, p.legal_entity, p.currency, p.order_amount, p.milestone, c.label, p.due_amount, p.amount, p.difference,

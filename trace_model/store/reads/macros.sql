@@ -1,13 +1,17 @@
 -- What depends on now, decided once for every question: clock states, timeline states, open failures, all as of an instant.
 -- Created at each opening of the store.
 
+-- stopped_in_time: whether a clock that has stopped (a row of clocks) was in time. What stopped in a pause was.
+create or replace macro stopped_in_time(c) as coalesce(c.stopped_at <= c.due_at, false) or c.paused_by is not null;
+-- is_overdue: whether a clock that has not stopped by `as_of` is past its due instant.
+create or replace macro is_overdue(c, as_of) as c.paused_by is null and coalesce(c.due_at < as_of, false);
+
 -- clock_state: the state at `as_of` of a clock that holds then (a row of clocks): met, met_late, paused, breached, at_risk, running.
--- What stopped in a pause was in time.
 create or replace macro clock_state(c, as_of) as case
-    when c.stopped_at <= as_of and (c.stopped_at <= c.due_at or c.paused_by is not null) then 'met'
+    when c.stopped_at <= as_of and stopped_in_time(c) then 'met'
     when c.stopped_at <= as_of then 'met_late'
     when c.paused_by is not null then 'paused'
-    when c.due_at < as_of then 'breached'
+    when is_overdue(c, as_of) then 'breached'
     when c.at_risk_at <= as_of then 'at_risk'
     else 'running'
 end;
@@ -21,6 +25,11 @@ from clocks_at(as_of) c
 join cat_promises p on p.promise = c.promise
 join cat_promise_variants v on v.promise = c.promise and v.variant = c.variant;
 
+-- open_clocks: clock_states that have not stopped by `as_of`: running, at_risk, paused, breached. They are few beside those that have;
+-- said as a bound on one column, the others are left out where they are read, before anything is decided of them.
+create or replace macro open_clocks(as_of) as table
+from clock_states(as_of) where stopped_at is null or stopped_at > as_of;
+
 -- timeline_states: one row per timeline that has started, with its state at `as_of` and the clock that decides it.
 create or replace macro timeline_states(as_of) as table
 with running as (
@@ -29,8 +38,7 @@ with running as (
         bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
         bool_or(state in ('running', 'at_risk', 'paused')) as is_awaited,
         list(promise order by due_at) as promises
-    from clock_states(as_of)
-    where state in ('running', 'at_risk', 'breached', 'paused')
+    from open_clocks(as_of)
     group by lead_key
 ),
 failing as (
@@ -94,33 +102,18 @@ left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = to_
 left join clocks_at(as_of) c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = from_milestone and stop = to_milestone)
 where a.reached_at <= as_of and a.reached_at > as_of - to_days(days) and coalesce(t.cancelled_at > as_of, true);
 
--- flow_steps: one row per timeline that started on the days from_day..until_day (UTC) and step of the declared path that its segment expects, with
--- how much of it should be there by the step before (one that was passed over does not count) and how much is, in the order's currency, and why. Cancelled ones are left out.
--- explanation (null: they do not differ): exception (an open one stands in the way: of the step's
--- operation, or of one of its object that has no step), in_transit (within its promise, or without one not yet stuck),
--- not_seen (past that, and nothing was seen of it), passed_over (never seen, though a later step was), lessened (complete with less: a credit),
--- more (covers more than the step before). difference = due_amount - amount, so that what is explained adds up to the whole.
--- What is so of a lead is gathered as bits, one a step, before leads are spread over their steps (materialized, lest the planner spread them first).
-create or replace macro flow_steps(as_of, from_day, until_day) as table
+-- flow_leads: one row per timeline that started on the days from_day..until_day (UTC) and was not cancelled by `as_of`, with its fate as bits, one a step of
+-- the declared path (at most 62): what it reached, what it waits for, what stands in the way. kind_key: orders of one day, entity, currency, segment and
+-- fate are of one kind, since all that is said of a step is then the same for them. part_amount (of step part_bit, where one alone is covered in parts):
+-- they are of one kind if all fall short, or all go beyond. Where several are (amounts), each order is a kind of its own.
+create or replace macro flow_leads(as_of, from_day, until_day) as table
 with leads as (
     select lead_key, started_at::date as day, coalesce(legal_entity, 'not given') as legal_entity, coalesce(currency, 'not given') as currency,
         coalesce(amount, 0)::decimal(18, 2) as whole, quantity, stuck_at, region, product_line, legal_entity as entity, tier, workflow
     from timelines
     where started_at <= as_of and started_at::date between from_day and until_day and coalesce(cancelled_at > as_of, true)
 ),
--- at most 62 steps
 declared as (select *, (row_number() over (order by position) - 1)::int as step_bit from cat_milestones where expected = 'always'),
-paths as (
-    select s.*, c.milestone, c.position, c.step_bit, lag(c.step_bit) over path as before_bit,
-        bit_or(1::bigint << c.step_bit) over (partition by s.region, s.product_line, s.entity, s.tier, s.workflow) as path_mask
-    from (select distinct region, product_line, entity, tier, workflow from leads) s
-    join declared c on (len(c.regions) = 0 or list_contains(c.regions, s.region))
-        and (len(c.product_lines) = 0 or list_contains(c.product_lines, s.product_line))
-        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, s.entity))
-        and (len(c.tiers) = 0 or list_contains(c.tiers, s.tier))
-        and (len(c.workflows) = 0 or list_contains(c.workflows, s.workflow))
-    window path as (partition by s.region, s.product_line, s.entity, s.tier, s.workflow order by c.position)
-),
 reached as (
     select m.lead_key, bit_or(1::bigint << c.step_bit) as mask,
         bit_or(case when m.complete_at <= as_of then 1::bigint << c.step_bit else 0 end) as complete_mask
@@ -130,7 +123,8 @@ reached as (
 ),
 -- what is reached is the whole of it but for these
 parts as (
-    select lead_key, map(list(step_bit), list(amount)) as amounts
+    select lead_key, count(*) as part_count, any_value(step_bit) as part_bit, any_value(amount) as part_amount,
+        case when count(*) > 1 then map(list(step_bit), list(amount)) end as amounts
     from (
         select m.lead_key, c.step_bit, l.whole,
             case c.covers
@@ -148,8 +142,7 @@ parts as (
 awaited as (
     select s.lead_key, bit_or(1::bigint << c.step_bit) as awaited_mask,
         bit_or(case when s.state = 'breached' then 1::bigint << c.step_bit else 0 end) as breached_mask
-    from clock_states(as_of) s join declared c on c.milestone = s.stop
-    where s.state not in ('met', 'met_late')
+    from open_clocks(as_of) s join declared c on c.milestone = s.stop
     group by s.lead_key
 ),
 failing as (
@@ -160,40 +153,89 @@ failing as (
     left join declared c on c.milestone = o.milestone or (o.milestone is null and c.object_type = coalesce(o.object_type, f.object_type))
     group by m.lead_key
 ),
-known as materialized (
+known as (
     select l.*, coalesce(r.mask, 0) as mask, coalesce(r.complete_mask, 0) as complete_mask, coalesce(w.awaited_mask, 0) as awaited_mask,
-        coalesce(w.breached_mask, 0) as breached_mask, f.lead_key is not null as is_failing, coalesce(f.failing_mask, 0) as failing_mask, a.amounts
+        coalesce(w.breached_mask, 0) as breached_mask, f.lead_key is not null as is_failing, coalesce(f.failing_mask, 0) as failing_mask,
+        coalesce(l.stuck_at > as_of, false) as is_still_early, case when a.part_count = 1 then a.part_bit end as part_bit,
+        case when a.part_count = 1 then a.part_amount end as part_amount, a.amounts, x.rate
     from leads l
     left join reached r on r.lead_key = l.lead_key
     left join parts a on a.lead_key = l.lead_key
     left join awaited w on w.lead_key = l.lead_key
     left join failing f on f.lead_key = l.lead_key
+    left join cat_rates x on x.currency = l.currency
+)
+select *, hash(day, legal_entity, currency, region, product_line, entity, tier, workflow, mask, complete_mask, awaited_mask, breached_mask, is_failing, failing_mask,
+    is_still_early, sign(whole), part_bit, sign(part_amount), sign(part_amount - whole), case when amounts is not null then lead_key end) as kind_key
+from known;
+
+-- flow_steps: one row per kind of order (flow_leads) and step of the declared path that its segment expects: how much of it should be there by the step before
+-- (one that was passed over does not count) and how much is, in the order's currency, and why. order_count and order_amount add up the orders of the
+-- kind, which `members` are {lead_key, whole, part_amount}: so what is decided costs by the kinds, which are few.
+-- explanation (null: they do not differ): exception (an open one stands in the way: of the step's
+-- operation, or of one of its object that has no step), in_transit (within its promise, or without one not yet stuck),
+-- not_seen (past that, and nothing was seen of it), passed_over (never seen, though a later step was), lessened (complete with less: a credit),
+-- more (covers more than the step before). difference = due_amount - amount, so that what is explained adds up to the whole.
+-- due_part, amount_part: of what these are for each order: 'none', 'whole', 'part' (its part_amount), or 'own' (of the single order of the kind).
+-- Those that end in _reporting are in reporting currency, rounded order by order (without a rate: null).
+create or replace macro flow_steps(as_of, from_day, until_day) as table
+with kinds as materialized (
+    select kind_key, any_value(columns(lambda c: c in ('day', 'legal_entity', 'currency', 'region', 'product_line', 'entity', 'tier', 'workflow', 'mask', 'complete_mask',
+            'awaited_mask', 'breached_mask', 'is_failing', 'failing_mask', 'is_still_early', 'part_bit', 'amounts', 'rate'))),
+        count(*) as order_count, sum(whole) as whole, sum((whole * rate)::decimal(18, 2)) as whole_reporting,
+        sum(part_amount) as part_amount, sum((part_amount * rate)::decimal(18, 2)) as part_reporting,
+        list({'lead_key': lead_key, 'whole': whole, 'part_amount': part_amount}) as members
+    from flow_leads(as_of, from_day, until_day)
+    group by kind_key
+),
+declared as (select *, (row_number() over (order by position) - 1)::int as step_bit from cat_milestones where expected = 'always'),
+paths as (
+    select s.*, c.milestone, c.position, c.step_bit, lag(c.step_bit) over path as before_bit,
+        bit_or(1::bigint << c.step_bit) over (partition by s.region, s.product_line, s.entity, s.tier, s.workflow) as path_mask
+    from (select distinct region, product_line, entity, tier, workflow from kinds) s
+    join declared c on (len(c.regions) = 0 or list_contains(c.regions, s.region))
+        and (len(c.product_lines) = 0 or list_contains(c.product_lines, s.product_line))
+        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, s.entity))
+        and (len(c.tiers) = 0 or list_contains(c.tiers, s.tier))
+        and (len(c.workflows) = 0 or list_contains(c.workflows, s.workflow))
+    window path as (partition by s.region, s.product_line, s.entity, s.tier, s.workflow order by c.position)
 ),
 steps as (
-    select l.* exclude (region, product_line, entity, tier, workflow, quantity), p.milestone, p.position, p.step_bit, p.before_bit is null as is_first,
-        1::bigint << p.step_bit as own, l.mask & p.path_mask as on_path,
-        p.before_bit is null or (l.mask & p.path_mask) >> p.before_bit > 0 as is_due,
-        l.mask & p.path_mask & ((1::bigint << p.step_bit) - 1) as on_path_before
-    from known l
-    join paths p on p.region is not distinct from l.region and p.product_line is not distinct from l.product_line
-        and p.entity is not distinct from l.entity and p.tier is not distinct from l.tier and p.workflow is not distinct from l.workflow
+    select k.*, p.milestone, p.position, p.step_bit, p.before_bit is null as is_first,
+        1::bigint << p.step_bit as own, k.mask & p.path_mask as on_path,
+        p.before_bit is null or (k.mask & p.path_mask) >> p.before_bit > 0 as is_due,
+        k.mask & p.path_mask & ((1::bigint << p.step_bit) - 1) as on_path_before
+    from kinds k
+    join paths p on p.region is not distinct from k.region and p.product_line is not distinct from k.product_line
+        and p.entity is not distinct from k.entity and p.tier is not distinct from k.tier and p.workflow is not distinct from k.workflow
+),
+placed as (
+    select *, mask & own > 0 as is_reached, on_path >> (step_bit + 1) > 0 as is_passed,
+        case when on_path_before > 0 then floor(log2(on_path_before))::int end as due_bit,
+        case
+            when mask & own = 0 then 'none'
+            when amounts[step_bit] is not null then 'own'
+            when step_bit = part_bit then 'part'
+            else 'whole'
+        end as amount_part,
+        case
+            when not is_due then 'none'
+            when amounts[due_bit] is not null then 'own'
+            when due_bit = part_bit then 'part'
+            else 'whole'
+        end as due_part
+    from steps
 ),
 measured as (
-    select *, mask & own > 0 as is_reached, on_path >> (step_bit + 1) > 0 as is_passed,
-        case
-            when mask & own = 0 then 0
-            when amounts is null then whole
-            else coalesce(amounts[step_bit], whole)
-        end::decimal(18, 2) as amount,
-        case
-            when not is_due then 0
-            when amounts is null or on_path_before = 0 then whole
-            else coalesce(amounts[floor(log2(on_path_before))::int], whole)
-        end::decimal(18, 2) as due_amount
-    from steps
+    select *,
+        case amount_part when 'none' then 0 when 'own' then amounts[step_bit] when 'part' then part_amount else whole end::decimal(18, 2) as amount,
+        case due_part when 'none' then 0 when 'own' then amounts[due_bit] when 'part' then part_amount else whole end::decimal(18, 2) as due_amount
+    from placed
 )
-select lead_key, day, legal_entity, currency, whole as order_amount, milestone, position, is_first, is_due, is_reached, due_amount, amount,
-    due_amount - amount as difference,
+select day, legal_entity, currency, rate, members, order_count, whole::decimal(18, 2) as order_amount, milestone, position, is_first, is_due, is_reached,
+    due_part, amount_part, due_amount, amount, due_amount - amount as difference,
+    case due_part when 'none' then 0 when 'own' then due_amount * rate when 'part' then part_reporting else whole_reporting end::decimal(18, 2) as due_reporting,
+    case amount_part when 'none' then 0 when 'own' then amount * rate when 'part' then part_reporting else whole_reporting end::decimal(18, 2) as amount_reporting,
     case
         when not is_due and amount <= due_amount then null
         when amount > due_amount then 'more'
@@ -203,7 +245,7 @@ select lead_key, day, legal_entity, currency, whole as order_amount, milestone, 
         when awaited_mask & own > 0 and breached_mask & own = 0 then 'in_transit'
         when is_passed then 'passed_over'
         when is_failing then 'exception'
-        when awaited_mask & own = 0 and stuck_at > as_of then 'in_transit'
+        when awaited_mask & own = 0 and is_still_early then 'in_transit'
         else 'not_seen'
     end as explanation
 from measured;
@@ -266,7 +308,7 @@ from timelines t
 join timeline_milestones i on i.lead_key = t.lead_key and i.milestone = 'invoice_issued' and i.reached_at <= as_of
 left join timeline_milestones p on p.lead_key = t.lead_key and p.milestone = 'payment_applied' and p.reached_at <= as_of
 left join (
-    select lead_key, min(due_at) as due_at from clock_states(as_of) where stop = 'payment_applied' and state not in ('met', 'met_late') group by lead_key
+    select lead_key, min(due_at) as due_at from open_clocks(as_of) where stop = 'payment_applied' group by lead_key
 ) c on c.lead_key = t.lead_key
 left join cat_rates r on r.currency = t.currency
 where coalesce(t.cancelled_at > as_of, true) and coalesce(p.complete_at > as_of, true) and coalesce(p.coverage, 'none') in ('none', 'partial');
@@ -288,22 +330,26 @@ select s.system, s.hour, s.span_count,
     end as evidence
 from trace_stitching s;
 
--- order_paths: one row per timeline that started in the days before as_of and milestone it reached by then, in the order of its path: by
--- time, and at one instant as the catalogue declares them. next_milestone is null where it stands now.
-create or replace macro order_paths(as_of, days, in_region, in_product_line, in_legal_entity) as table
-select t.lead_key, t.lead_type, t.lead_id, t.customer_id, t.customer_name, t.amount, t.currency, t.reporting_amount,
-    t.region, t.product_line, t.legal_entity, t.tier, t.workflow,
-    m.milestone, m.reached_at, c.position, c.expected = 'always' as is_declared,
-    lead(m.milestone) over path as next_milestone, lead(m.reached_at) over path as next_at, lead(c.position) over path as next_position,
-    lead(c.expected = 'always') over path as next_is_declared
-from timelines t
-join timeline_milestones m using (lead_key)
+-- order_walks: one row per timeline that started in the days before as_of and reached a milestone by then, with its path: `steps`, sorted, each
+-- an instant and a milestone's position in one number (step_at, step_position). So a path is sorted order by order, not as millions of rows:
+-- by time, and at one instant as the catalogue declares them. Until the year 2255, and for less than 1,024 milestones.
+create or replace macro order_walks(as_of, days, in_region, in_product_line, in_legal_entity) as table
+select m.lead_key, any_value(t.reporting_amount) as reporting_amount, list_sort(list(epoch_us(m.reached_at) * 1024 + c.position)) as steps
+from timeline_milestones m
+join timelines t using (lead_key)
 join cat_milestones c using (milestone)
 where m.reached_at <= as_of and t.started_at <= as_of and t.started_at > as_of - to_days(days)
   and (in_region is null or t.region = in_region)
   and (in_product_line is null or t.product_line = in_product_line)
   and (in_legal_entity is null or t.legal_entity = in_legal_entity)
-window path as (partition by t.lead_key order by m.reached_at, c.position);
+group by m.lead_key;
+create or replace macro step_position(step) as step & 1023;
+create or replace macro step_at(step) as make_timestamptz(step >> 10);
+
+-- order_paths: one row per timeline of order_walks and milestone it reached, with the one that came next; null where it stands now.
+create or replace macro order_paths(as_of, days, in_region, in_product_line, in_legal_entity) as table
+select lead_key, reporting_amount, unnest(steps) as step, unnest(steps[2:]) as next_step
+from order_walks(as_of, days, in_region, in_product_line, in_legal_entity);
 
 -- in_segment: whether a segment's conditions hold for a timeline (none named matches all).
 create or replace macro in_segment(named, value) as len(named) = 0 or list_contains(named, value);
@@ -311,34 +357,34 @@ create or replace macro in_segment(named, value) as len(named) = 0 or list_conta
 -- order_deviations: one row per timeline and way in which its path is not the declared one.
 -- kind out_of_order: `milestone` was reached before `other`, which is declared before it. kind skipped: `milestone`, which the timeline's
 -- segment expects, was not reached though `other`, a later one, was.
+-- Decided once for each path that orders of a segment took, of which there are few.
 create or replace macro order_deviations(as_of, days, in_region, in_product_line, in_legal_entity) as table
-with reached as (
-    select t.lead_key, t.region, t.product_line, t.legal_entity, t.tier, t.workflow, m.milestone, m.reached_at, c.position
-    from timelines t
-    join timeline_milestones m using (lead_key)
-    join cat_milestones c on c.milestone = m.milestone and c.expected = 'always'
-    where m.reached_at <= as_of and t.started_at <= as_of and t.started_at > as_of - to_days(days)
-      and (in_region is null or t.region = in_region)
-      and (in_product_line is null or t.product_line = in_product_line)
-      and (in_legal_entity is null or t.legal_entity = in_legal_entity)
+with declared as (
+    select list(position) as positions from cat_milestones where expected = 'always'
 ),
 walked as (
-    -- positions in the order of time, at one instant as declared
-    select lead_key, any_value(region) as region, any_value(product_line) as product_line, any_value(legal_entity) as legal_entity,
-        any_value(tier) as tier, any_value(workflow) as workflow, max(position) as furthest, arg_max(milestone, position) as furthest_milestone,
-        list(position order by reached_at, position) as positions
-    from reached
-    group by lead_key
+    select w.lead_key, t.region, t.product_line, t.legal_entity, t.tier, t.workflow, [step_position(s) for s in w.steps] as path
+    from order_walks(as_of, days, in_region, in_product_line, in_legal_entity) w join timelines t using (lead_key)
 ),
-turned as (
-    from reached semi join (from walked where positions <> list_sort(positions)) using (lead_key)
+paths as (
+    -- by the paths as they are first, of which there are few: then only the declared milestones are looked at
+    select p.*, [s for s in p.path if list_contains(d.positions, s)] as declared_path
+    from (select distinct region, product_line, legal_entity, tier, workflow, path from walked) p cross join declared d
+),
+deviating as (
+    select p.*, 'out_of_order' as kind, p.declared_path[e.i] as position, p.declared_path[l.i] as other_position
+    from paths p, unnest(range(1, len(p.declared_path) + 1)) e(i), unnest(range(e.i + 1, len(p.declared_path) + 1)) l(i)
+    where p.declared_path[e.i] > p.declared_path[l.i]
+    union all
+    select p.*, 'skipped', c.position, list_max(p.declared_path)
+    from paths p
+    join cat_milestones c on c.expected = 'always' and c.position < list_max(p.declared_path) and not list_contains(p.declared_path, c.position)
+        and in_segment(c.regions, p.region) and in_segment(c.product_lines, p.product_line)
+        and in_segment(c.legal_entities, p.legal_entity) and in_segment(c.tiers, p.tier) and in_segment(c.workflows, p.workflow)
 )
-select 'out_of_order' as kind, early.lead_key, early.milestone, late.milestone as other
-from turned early
-join turned late on late.lead_key = early.lead_key and late.position < early.position and late.reached_at > early.reached_at
-union all
-select 'skipped', w.lead_key, c.milestone, w.furthest_milestone
-from walked w
-join cat_milestones c on c.expected = 'always' and c.position < w.furthest and not list_contains(w.positions, c.position)
-    and in_segment(c.regions, w.region) and in_segment(c.product_lines, w.product_line)
-    and in_segment(c.legal_entities, w.legal_entity) and in_segment(c.tiers, w.tier) and in_segment(c.workflows, w.workflow);
+select d.kind, w.lead_key, m.milestone, o.milestone as other
+from deviating d
+join walked w on w.path = d.path and w.region is not distinct from d.region and w.product_line is not distinct from d.product_line
+    and w.legal_entity is not distinct from d.legal_entity and w.tier is not distinct from d.tier and w.workflow is not distinct from d.workflow
+join cat_milestones m on m.position = d.position
+join cat_milestones o on o.position = d.other_position;

@@ -13,17 +13,22 @@ failing as (
     where f.opened_at <= $as_of
 ),
 struck as (
-    select distinct p.lead_key, p.milestone
+    select distinct p.lead_key, p.step
     from paths p
-    join failing f on f.lead_key = p.lead_key and f.opened_at >= p.reached_at and f.opened_at <= coalesce(p.next_at, $as_of)
+    join failing f on f.lead_key = p.lead_key and f.opened_at >= step_at(p.step) and f.opened_at <= coalesce(step_at(p.next_step), $as_of)
+),
+counted as (
+    select step_position(p.step) as from_position, step_position(p.next_step) as to_position, count(*) as order_count,
+        sum(p.reporting_amount) as amount, median((p.next_step >> 10) - (p.step >> 10)) / 1e6 as median_s, count(s.lead_key) as failed_count
+    from paths p
+    left join struck s on s.lead_key = p.lead_key and s.step = p.step
+    group by all
 ),
 steps as (
-    select p.milestone as from_milestone, p.next_milestone as to_milestone, any_value(p.position) as from_position,
-        any_value(p.next_position) as to_position, bool_and(p.is_declared and p.next_is_declared) as is_declared, count(*) as order_count,
-        sum(p.reporting_amount) as amount, median(epoch(p.next_at) - epoch(p.reached_at)) as median_s, count(s.lead_key) as failed_count
-    from paths p
-    left join struck s on s.lead_key = p.lead_key and s.milestone = p.milestone
-    group by p.milestone, p.next_milestone
+    select c.*, a.milestone as from_milestone, b.milestone as to_milestone, a.expected = 'always' and b.expected = 'always' as is_declared
+    from counted c
+    join cat_milestones a on a.position = c.from_position
+    left join cat_milestones b on b.position = c.to_position
 )
 select s.from_milestone, s.to_milestone, s.order_count, s.amount, s.median_s, s.failed_count,
     case

@@ -3,9 +3,12 @@
 -- $days int; $region, $product_line, $legal_entity varchar or null; $limit, $offset int; $as_of timestamptz
 -- columns: lead_type, lead_id, scope, customer, amount, currency, reporting_amount, from_at, to_at, took_s, total_count, total_amount
 with stepped as (
-    select lead_key, reached_at as from_at, next_at as to_at, epoch(coalesce(next_at, $as_of)) - epoch(reached_at) as took_s
-    from order_paths($as_of, $days, $region, $product_line, $legal_entity)
-    where milestone = $from and next_milestone is not distinct from $to
+    select p.lead_key, step_at(p.step) as from_at, step_at(p.next_step) as to_at,
+        epoch(coalesce(step_at(p.next_step), $as_of)) - epoch(step_at(p.step)) as took_s
+    from order_paths($as_of, $days, $region, $product_line, $legal_entity) p
+    join cat_milestones a on a.position = step_position(p.step) and a.milestone = $from
+    left join cat_milestones b on b.position = step_position(p.next_step)
+    where b.milestone is not distinct from $to
     union all
     select d.lead_key, m.reached_at, o.reached_at, epoch(o.reached_at) - epoch(m.reached_at)
     from order_deviations($as_of, $days, $region, $product_line, $legal_entity) d

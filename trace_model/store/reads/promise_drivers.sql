@@ -5,10 +5,10 @@
 --   contribution (points of the promise's whole share, 0..1; those of one promise add up to its change), total_change
 with decided as (
     select c.promise, c.label, c.position, c.state, weeks_ago(least(coalesce(c.stopped_at_then, c.due_at), c.due_at), $as_of) as week,
-        coalesce(case $segment when 'region' then t.region when 'product_line' then t.product_line when 'legal_entity' then t.legal_entity
-            when 'tier' then t.tier when 'workflow' then t.workflow end, 'not given') as value
-    from clock_states($as_of) c join timelines t using (lead_key)
-    where c.state in ('met', 'met_late', 'breached')
+        coalesce(case $segment when 'region' then c.segment.region when 'product_line' then c.segment.product_line when 'legal_entity' then c.segment.legal_entity
+            when 'tier' then c.segment.tier when 'workflow' then c.segment.workflow end, 'not given') as value
+    from clock_states($as_of) c
+    where least(coalesce(c.stopped_at, c.due_at), c.due_at) > $as_of::timestamptz - interval 14 day and c.state in ('met', 'met_late', 'breached')
 ),
 counted as (
     select promise, any_value(label) as label, value, count(*) filter (week = 0) as decided_count, count(*) filter (week = 0 and state <> 'met') as missed_count,

@@ -1,13 +1,14 @@
 -- promises: one row per promise, segment value and period: how well it was kept. Clocks count in the period in which they fell due or were met.
 -- $segment 'all'|'region'|'product_line'|'legal_entity'|'tier'|'workflow'; $period 'day'|'week'|'month'|'all'; $days int; $as_of timestamptz
 -- columns: promise, label, segment, value, period_start (UTC), met_count, met_late_count, breached_count, running_count, attainment (0..1), p50_s, p90_s, p95_s
--- Labels are joined to what was counted, and instants are cut into periods as plain UTC: millions of clocks are read for one screen.
+-- Labels are joined to what was counted, the segment stands at the clock, and instants are cut into periods as plain UTC: millions of clocks are read for one screen.
 with decided as (
-    select c.promise, c.due_at, case when c.stopped_at <= $as_of then c.stopped_at end as stopped_at, clock_state(c, $as_of) as state,
-        epoch_us(c.stopped_at) - epoch_us(c.started_at) as lasted_us,
-        case $segment when 'region' then t.region when 'product_line' then t.product_line when 'legal_entity' then t.legal_entity when 'tier' then t.tier when 'workflow' then t.workflow
-            else 'all' end as value
-    from clocks_at($as_of) c join timelines t using (lead_key)
+    select c.promise, c.due_at, case when c.stopped_at <= $as_of then c.stopped_at end as stopped_at,
+        stopped_in_time(c) as is_in_time, is_overdue(c, $as_of) as is_overdue,
+        case when c.stopped_at <= $as_of then epoch_us(c.stopped_at) - epoch_us(c.started_at) end as lasted_us,
+        case $segment when 'region' then c.segment.region when 'product_line' then c.segment.product_line when 'legal_entity' then c.segment.legal_entity
+            when 'tier' then c.segment.tier when 'workflow' then c.segment.workflow else 'all' end as value
+    from clocks_at($as_of) c
     where c.started_at > $as_of - to_days($days)
 ),
 placed as (
@@ -17,9 +18,9 @@ placed as (
 ),
 counted as (
     select promise, coalesce(value, 'not given') as value, period_start,
-        count(*) filter (state = 'met') as met_count, count(*) filter (state = 'met_late') as met_late_count,
-        count(*) filter (state = 'breached') as breached_count, count(*) filter (state in ('running', 'at_risk', 'paused')) as running_count,
-        quantile_cont(lasted_us, [0.5, 0.9, 0.95]) filter (state in ('met', 'met_late')) as lasted_us
+        count(*) filter (stopped_at is not null and is_in_time) as met_count, count(*) filter (stopped_at is not null and not is_in_time) as met_late_count,
+        count(*) filter (stopped_at is null and is_overdue) as breached_count, count(*) filter (stopped_at is null and not is_overdue) as running_count,
+        quantile_cont(lasted_us, [0.5, 0.9, 0.95]) as lasted_us
     from placed
     group by all
 )
