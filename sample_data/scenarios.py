@@ -277,13 +277,15 @@ async def cancel_and_reorder(deal: Deal) -> None:
 
 
 async def credit_note(deal: Deal) -> None:
-    """Part of an invoice is credited before it is paid."""
+    """The customer disputes an invoice; part of it is credited before it is paid."""
     await deal.quote()
     await deal.submit()
     await deal.fulfil()
     await deal.wait("bill")
     invoice = await deal.invoice()
-    await deal.wait("bill")
+    deal.flow.stage = "dispute"
+    await deal.do("billing.open_dispute", invoice)
+    await deal.wait("change mind")
     credited = (invoice.amount * deal.rng.choice((10, 15, 25)) / 100).quantize(CENT, ROUND_HALF_UP)
     deal.flow.stage = "credit"
     note = deal.document("credit_note", "invoice", [Share(invoice.id, credited)])

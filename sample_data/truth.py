@@ -88,6 +88,7 @@ class Truth:
         self._contradictions: dict[Ref, list[dict[str, Any]]] = {}
         self._aliases: dict[Ref, list[dict[str, Any]]] = {}
         self._links: dict[Ref, list[dict[str, Any]]] = {}
+        self._pauses: dict[Ref, list[dict[str, Any]]] = {}
         self._outages: list[dict[str, Any]] = []
 
     # -- what happened ----------------------------------------------------------------------------------------------
@@ -154,6 +155,18 @@ class Truth:
         for fact in self._milestones.get(ref, []):
             if fact["name"] == name:
                 fact["undone_at"] = instant(at_ns)
+
+    def paused(self, pause: str, ref: Ref, at_ns: int) -> None:
+        """What `ref` stands for waits, and nobody is to blame; nothing if it waits already."""
+        known = self._pauses.setdefault(ref, [])
+        if not any(fact["pause"] == pause and fact["until_at"] is None for fact in known):
+            known.append({"pause": pause, "object": ref.as_json(), "from_at": instant(at_ns), "until_at": None})
+
+    def resumed(self, pause: str, ref: Ref, at_ns: int) -> None:
+        """It waits no more."""
+        for fact in self._pauses.get(ref, []):
+            if fact["pause"] == pause and fact["until_at"] is None:
+                fact["until_at"] = instant(at_ns)
 
     def failed(
         self, operation: str, system: str, ref: Ref, verdict: tuple[str, str], code: str, at_ns: int, outcome: str
@@ -248,6 +261,7 @@ class Truth:
                 for ref in refs
                 for fact in sorted(self._milestones.get(ref, []), key=lambda fact: str(fact["reached_at"]))
             ],
+            "pauses": [fact for ref in refs for fact in self._pauses.get(ref, [])],
             "contradictions": [fact for ref in refs for fact in self._contradictions.get(ref, [])],
             "failures": [failure.as_json() for ref in refs for failure in self._failures_of.get(ref, [])],
         }

@@ -44,6 +44,7 @@ OPERATIONS = {
         Operation(
             "billing.issue_invoice", "billing", "POST", "/invoices", "invoice", "invoice_issued", sends_payload=True
         ),
+        Operation("billing.open_dispute", "billing", "POST", "/disputes", "invoice"),
         Operation("billing.issue_credit_note", "billing", "POST", "/credit-notes", "credit_note", "invoice_credited"),
         Operation("erp.post_invoice", "erp", "POST", "/billing-documents", "invoice"),
         Operation("crm.update_invoice_status", "crm", "PATCH", "/invoices/status", "invoice"),

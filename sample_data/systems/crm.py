@@ -43,11 +43,13 @@ class Crm(System):
         self._check_session()
         customer = call.body["customer"]
         if customer in self.po_mandatory and not call.body.get("po_number"):
+            self.holds(call, "waiting_for_customer")
             raise Fault(
                 400,
                 "FIELD_CUSTOM_VALIDATION_EXCEPTION",
                 f"A purchase order number is required before orders of account {customer} can be activated.",
             )
+        self.lets_go(call, "waiting_for_customer")
         crm_id = self.ids.get(call.subject.id)
         if crm_id is None:
             crm_id = self.ids[call.subject.id] = _record_id(self._next_id)

@@ -45,11 +45,13 @@ class Erp(System):
     def _check_credit(self, call: Call) -> dict[str, Any]:
         customer = call.body["customer"]
         if customer in self.blocked_customers:
+            self.holds(call, "credit_hold")
             raise Fault(
                 422,
                 "V1 154",
                 f"Order receipt/delivery not possible, credit customer {customer} blocked",
             )
+        self.lets_go(call, "credit_hold")
         return {"order": call.subject.id, "credit": "approved"}
 
     def _create_order(self, call: Call) -> dict[str, Any]:

@@ -30,7 +30,9 @@ class Psp(System):
 
     def _apply(self, call: Call) -> dict[str, Any]:
         if call.body["customer"] in self.declined_customers:
+            self.holds(call, "waiting_for_customer")
             raise Fault(402, "card_declined", "Your card has insufficient funds.")
+        self.lets_go(call, "waiting_for_customer")
         call.tags["q2c.payment.id"] = call.subject.id
         return {"payment": call.subject.id, "status": "succeeded"}
 

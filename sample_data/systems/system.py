@@ -23,6 +23,12 @@ from sample_data.clock import Clock
 from sample_data.truth import Truth
 
 _TRACE_CONTEXT = TraceContextTextMapPropagator()
+PAUSE_WORDS = {
+    "waiting_for_customer": ("waiting_for_customer", "customer_answered"),
+    "credit_hold": ("credit_hold", "credit_released"),
+    "dispute": ("dispute", "dispute_settled"),
+}
+"""What a system says (`q2c.pause`) when a pause begins and when it ends."""
 
 
 class Fault(Exception):
@@ -47,6 +53,8 @@ class Call:
     correlation_id: str
     span: Span
     tags: dict[str, str | int] = field(default_factory=dict)
+    pause: tuple[str, bool, Ref] | None = None
+    """The pause that the system says begins (or, False, ends) with its answer, and of what."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ class System:
         self.locked: dict[str, int] = {}  # subject id -> how many more requests find the record locked
         self.bookings: dict[tuple[str, str], list[Booking]] = {}
         self._answers_by_key: dict[str, Booking] = {}
+        self._waiting: set[Ref] = set()
         self._requests_seen = 0
         self._routes = [
             Route("/health", self._health, methods=["GET"]),
@@ -151,6 +160,8 @@ class System:
         ended_ns = self.clock.now_ns()
         if named:
             self._name_milestone(named, call, ended_ns)
+        if call.pause:
+            self._say_pause(span, *call.pause, ended_ns)
         span.end(ended_ns)
         return response
 
@@ -178,6 +189,26 @@ class System:
             attributes["q2c.quantity"] = quantity
         call.span.set_attributes(attributes)
         self.truth.milestone(milestone, call.subject, at_ns, amount, quantity)
+
+    def holds(self, call: Call, pause: str) -> None:
+        """What is asked for waits from now on, and the system says so: no working time is counted against anybody."""
+        call.pause = (pause, True, call.subject)
+        self._waiting.add(call.subject)
+
+    def lets_go(self, call: Call, pause: str, of: Ref | None = None) -> None:
+        """If it (or `of`) waited, it does so no more, and the system says that too."""
+        subject = of or call.subject
+        if subject in self._waiting:
+            self._waiting.discard(subject)
+            call.pause = (pause, False, subject)
+
+    def _say_pause(self, span: Span, pause: str, begins: bool, of: Ref, at_ns: int) -> None:
+        word = PAUSE_WORDS[pause][0 if begins else 1]
+        span.set_attributes({f"q2c.{of.type}.id": of.id, "q2c.pause": word})
+        if begins:
+            self.truth.paused(pause, of, at_ns)
+        else:
+            self.truth.resumed(pause, of, at_ns)
 
     def _latency_s(self, span: Span) -> float:
         """Between 20 and 400 ms, mostly short; a function of the span's id, so that no order disturbs another's."""

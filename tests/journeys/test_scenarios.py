@@ -43,6 +43,25 @@ def test_the_api_tells_what_truly_happened(name: str, listening: Callable[..., A
                 (f["operation"], f["object"]["id"], f["category"]) for f in truth["contradictions"]
             }
             assert _links(told["links"]) >= _own_links(truth)
+            assert _pauses(told["pauses"]) == _pauses(truth["pauses"])
+
+
+@pytest.mark.parametrize(
+    ("name", "pause", "promise"),
+    [
+        ("credit_hold", "Credit hold", "credit_validation"),
+        ("purchase_order_missing", "Waiting for the customer", "order_submission"),
+        ("card_declined", "Waiting for the customer", "payment_application"),
+    ],
+)
+def test_a_clock_stands_still_while_others_are_waited_for(
+    name: str, pause: str, promise: str, listening: Callable[..., Any]
+) -> None:
+    here = listening()
+    with run_scenario(name, seed=11, endpoint=f"{here.url}/v1/traces") as played:
+        (order,) = [line["order"] for line in played.truth.orders]
+        clock = next(c for c in here.get(f"/timelines/order/{order}")["clocks"] if c["promise"] == promise)
+        assert (clock["state"], clock["paused_by"], clock["due_at"]) == ("paused", pause, None)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +98,10 @@ def _failures(rows: list[dict[str, Any]], key: str) -> set[tuple[str, str, bool]
         for f in rows
         if not f["operation"].startswith("check.")
     }
+
+
+def _pauses(rows: list[dict[str, Any]]) -> set[tuple[str, str, str | None]]:
+    return {(p["pause"], p["from_at"][:23], p["until_at"] and p["until_at"][:23]) for p in rows}
 
 
 def _contradictions(rows: list[dict[str, Any]]) -> set[tuple[str, str, str]]:

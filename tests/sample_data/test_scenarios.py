@@ -23,6 +23,11 @@ BOOKED_BY = {
     "payment_reversed": "psp.reverse_payment",
     "revenue_posted": "erp.post_revenue",
 }
+WORDS = {
+    "waiting_for_customer": ("waiting_for_customer", "customer_answered"),
+    "credit_hold": ("credit_hold", "credit_released"),
+    "dispute": ("dispute", "dispute_settled"),
+}
 STAND_STILL = {
     "invalid_tax_registration": ("tax.determine", "business", "tax", "dead_lettered"),
     "inactive_item_mapping": ("erp.create_order", "business", "pricing_product", "dead_lettered"),
@@ -48,6 +53,7 @@ def test_truth_books_and_spans_agree(name: str, receiver: Receiver) -> None:
         milestones_are_the_spans(orders, receiver)
         failures_are_the_spans(orders, receiver)
         milestones_are_in_the_books(orders, played)
+        pauses_are_the_spans(orders, receiver)
         every_span_of_a_flow_is_correlated(receiver)
         for order in orders:
             ends = {(each["type"], each["id"]) for each in order["objects"]}
@@ -94,6 +100,24 @@ def milestones_are_in_the_books(orders: list[dict[str, Any]], played: Rehearsal)
             assert played.books.bookings(BOOKED_BY[fact["name"]], fact["object"]["id"]), fact
 
 
+def pauses_are_the_spans(orders: list[dict[str, Any]], receiver: Receiver) -> None:
+    told = {
+        (WORDS[fact["pause"]][end], fact["object"]["id"], instant_)
+        for order in orders
+        for fact in order["pauses"]
+        for end, instant_ in enumerate((fact["from_at"], fact["until_at"]))
+        if instant_
+    }
+    said = {
+        (span.attributes["q2c.pause"], span.attributes[f"q2c.{kind}.id"], instant(span.end_ns))
+        for span in receiver.spans
+        if "q2c.pause" in span.attributes
+        for kind in ("order", "invoice", "payment")
+        if f"q2c.{kind}.id" in span.attributes
+    }
+    assert said == told
+
+
 def every_span_of_a_flow_is_correlated(receiver: Receiver) -> None:
     by_id = {span.span_id: span for span in receiver.spans}
     for span in receiver.spans:
@@ -125,6 +149,32 @@ def test_what_nobody_repairs_stands_still(name: str, receiver: Receiver) -> None
             category,
             outcome,
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "pause"),
+    [
+        ("credit_hold", "credit_hold"),
+        ("card_declined", "waiting_for_customer"),
+        ("purchase_order_missing", "waiting_for_customer"),
+    ],
+)
+def test_what_waits_for_others_says_so_until_somebody_puts_it_right(name: str, pause: str, receiver: Receiver) -> None:
+    with run_scenario(name, seed=7, endpoint=receiver.url) as played:
+        (order,) = played.truth.orders
+        assert [(fact["pause"], fact["until_at"]) for fact in order["pauses"]] == [(pause, None)]
+        played.repair(order["order"])
+        played.flush()
+        (order,) = played.truth.orders
+        pauses_are_the_spans([order], receiver)
+
+
+def test_a_dispute_lasts_until_the_credit_note(receiver: Receiver) -> None:
+    with run_scenario("credit_note", seed=7, endpoint=receiver.url) as played:
+        (order,) = played.truth.orders
+        (fact,) = order["pauses"]
+        assert (fact["pause"], fact["object"]["type"]) == ("dispute", "invoice")
+        assert fact["from_at"] < fact["until_at"]
 
 
 def test_the_engine_that_resubmits_blindly_books_twice(receiver: Receiver) -> None:
