@@ -83,6 +83,7 @@ class House:
         alerts = AlertWorker(
             store, AlertLedger(store.database, store.clock), catalogue.alerts,
             open_channels(catalogue.alerts.channels, os.environ), store.clock, settings.url,
+            lambda: [status.plain() for status in pollers.statuses()],
         )  # fmt: skip
         forecasts = Forecasts(store)
         replays.start()

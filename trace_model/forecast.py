@@ -13,7 +13,7 @@ waits on", S(x) ~ 1/x, by which the chance to breach is the elapsed share. Reaso
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -31,6 +31,8 @@ YOUNG = 1 / 16
 """... from this age on: of younger clocks it knows nothing."""
 LEAST = 30
 """A segment with fewer clocks than this has no curve of its own."""
+LATER = 50.0
+"""How many clocks' worth the chances pushed on along the chain weigh against what came of earlier ones."""
 PARTS = 16
 """In how many equally likely parts a remaining time is cut to be added to the next."""
 
@@ -181,6 +183,101 @@ class Later:
     after_due_s: float
     p50_s: float
     p90_s: float
+
+
+@dataclass(frozen=True)
+class LaterCount:
+    """Of one promise, segment and later promise, the clocks whose age ended in one bin, and whose later milestone was
+    planned by now: how many there are (`decided`), and of how many it came after its planned instant. Several ways may lead to
+    one later promise; `after_due_s` tells them apart."""
+
+    promise: str
+    path: Path
+    later: str
+    after_due_s: float
+    bin: int
+    decided: float
+    late: float
+
+
+def chains(stages: Sequence[Stage]) -> Iterator[tuple[str, str, float]]:
+    """Every promise with each that follows it, at once or later, and the elapsed seconds from the due instant of the first
+    to the planned stop of the other.
+
+    >>> list(chains([Stage("a", "x", "y", 10.0), Stage("b", "y", "z", 20.0, 2.0), Stage("c", "z", "w", 5.0)]))
+    [('a', 'b', 40.0), ('a', 'c', 45.0), ('b', 'c', 5.0)]
+    """
+    following = {s.promise: [t for t in stages if t.start == s.stop] for s in stages}
+
+    def on(passed: tuple[Stage, ...]) -> Iterator[tuple[str, float]]:
+        for stage in following[passed[-1].promise]:
+            if stage not in passed:
+                yield stage.promise, sum(s.within_elapsed_s for s in (*passed[1:], stage))
+                yield from on((*passed, stage))
+
+    for first in stages:
+        for later, after_due_s in on((first,)):
+            yield first.promise, later, after_due_s
+
+
+def recalibrate(said: Iterable[Later], counts: Iterable[LaterCount], bins: Sequence[int]) -> list[Later]:
+    """What was said of later promises, each chance as far from even odds as what came of like orders bears out.
+
+    Sums of durations that are taken as independent are too sure of themselves, since what delays one stage (an outage, a holiday)
+    delays the next. So the log odds are moved by one line for all promises, logistic recalibration (Cox, 1958). Its two
+    numbers are fitted on the clocks decided so far, asked at the ages of `bins`; they start from what was said, as if `LATER`
+    clocks had kept to it.
+    """
+    chances = list(said)
+    known = {(x.promise, x.path, x.later, x.after_due_s, x.bin): x.chance for x in chances}
+    cells = [
+        (chance, count.decided / len(bins), count.late / len(bins))
+        for count in counts
+        for b in bins
+        if b <= count.bin and (chance := _said_of(known, count, b)) is not None
+    ]
+    if not cells:
+        return chances
+    chance, decided, late = np.array(cells).T
+    line = _line(_log_odds(chance), decided, late)
+    moved = _chance(line[0] + line[1] * _log_odds(np.array([x.chance for x in chances])))
+    return [replace(x, chance=float(c)) for x, c in zip(chances, moved, strict=True)]
+
+
+def _said_of(known: Mapping[tuple[str, Path, str, float, int], float], count: LaterCount, b: int) -> float | None:
+    """What was said of the narrowest segment around the counted one that anything was said of."""
+    for depth in range(len(count.path), -1, -1):
+        chance = known.get((count.promise, count.path[:depth], count.later, count.after_due_s, b))
+        if chance is not None:
+            return chance
+    return None
+
+
+def _log_odds(chance: Numbers) -> Numbers:
+    kept = np.clip(chance, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def _chance(odds: Numbers) -> Numbers:
+    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -30.0, 30.0))))
+
+
+def _line(odds: Numbers, decided: Numbers, late: Numbers) -> Numbers:
+    """Intercept and slope of the most likely line through log odds, by Newton's method in short steps.
+
+    Drawn to intercept 0 and slope 1 where little is known.
+    """
+    line = np.array([0.0, 1.0])
+    prior = np.diag([LATER / 10, LATER])
+    columns = np.stack([np.ones_like(odds), odds])
+    for _ in range(200):
+        came = _chance(line @ columns)
+        slope = columns @ (late - decided * came) - prior @ (line - [0.0, 1.0])
+        step = np.linalg.solve((columns * (decided * came * (1 - came))) @ columns.T + prior, slope)
+        line = line + step / max(1.0, float(np.abs(step).max()) / 0.2)
+        if np.abs(step).max() < 1e-9:
+            break
+    return line
 
 
 def push_on(curves: Curves, stages: Sequence[Stage], bins: Sequence[int] = range(len(EDGES))) -> Iterator[Later]:

@@ -37,6 +37,8 @@ def reason(row: Mapping[str, Any]) -> tuple[str, str]:
             return "recovered", f"{row['title']} no longer fails half of its calls."
         case "silent":
             return "heard", f"{row['title']} is heard from again."
+        case "collector":
+            return "heard", f"{row['object_id']} brings data again."
         case _:
             return "shorter", f"The queue of {row['title']} is within its limit again."
 

@@ -16,8 +16,16 @@ WORDS = {
     "outage": "Outage",
     "queue_depth": "Queue too long",
     "silent": "No data",
+    "collector": "Collector silent",
 }
-SEVERITY = {"breach": "error", "outage": "critical", "silent": "error", "exception": "warning", "stuck": "warning"}
+SEVERITY = {
+    "breach": "error",
+    "outage": "critical",
+    "silent": "error",
+    "collector": "error",
+    "exception": "warning",
+    "stuck": "warning",
+}
 """In PagerDuty's terms; what is not named is 'warning'."""
 
 
@@ -125,6 +133,8 @@ def place(alert: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
             return "exceptions", {"group": alert["group_id"]}
         case "queue_depth":
             return "exceptions", {"owner_team": alert["owner_team"]}
+        case "collector":
+            return "ingest", {}
         case _:
             return "dependencies", {}
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from console.alerts import messages
@@ -59,6 +59,7 @@ class AlertWorker:
         channels: Channels,
         clock: Callable[[], datetime],
         public_url: str,
+        pollers: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
     ) -> None:
         c = store.catalogue
         problems = cross_references(
@@ -76,6 +77,8 @@ class AlertWorker:
         self._channels = channels
         self._clock = clock
         self._public_url = public_url
+        self._pollers = pollers
+        self._began_at = clock()
         self._calendars = {k.name: k for k in c.calendars}
         self._team_labels = {t.name: t.label for t in c.teams}
         self._courier = Courier(ledger, channels, clock)
@@ -160,6 +163,7 @@ class AlertWorker:
         """What the systems are like now, by the rule that the Dependencies page shows, and how long queues may be."""
         states = {row["system"]: row["state"] for row in self._store.rows("dependencies", as_of=now)}
         depth = self._rules.queue_depth
+        quiet = self._quiet(now)
         return {
             "kinds": list(self._rules.kinds),
             "down": [system for system, state in states.items() if state == "down"],
@@ -167,7 +171,23 @@ class AlertWorker:
             "queue_depth": depth.more_than,
             "queue_teams": list(depth.teams),
             "queue_depths": list(depth.teams.values()),
+            "quiet": list(quiet),
+            "quiet_since": list(quiet.values()),
+            "quiet_team": self._rules.collectors.owner_team,
         }
+
+    def _quiet(self, now: datetime) -> dict[str, datetime]:
+        """The collectors that are silent, and since when: senders that used to be heard, and pollers that fail for as long."""
+        rules = self._rules.collectors
+        if rules.owner_team is None or "collector" not in self._rules.kinds:
+            return {}
+        asked = {"as_of": now, "silent_after_s": rules.silent_after_s}
+        found = {row["source"]: row["last_received_at"] for row in self._store.rows("collector_silences", **asked)}
+        for poller in self._pollers():
+            since = poller["succeeded_at"] or self._began_at
+            if poller["state"] == "failing" and since <= now - timedelta(seconds=rules.silent_after_s):
+                found[f"poller:{poller['name']}"] = since
+        return found
 
     # -- planning ------------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from console.components.markup import Child, Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
 from console.components.table import Column, table
-from console.components.view import View, look, wire
+from console.components.view import View, coverage_words, look, wire
 from console.filters import COMPLETENESS, Asked
 
 REASONS: dict[str, tuple[str, str, str]] = {
@@ -83,6 +83,7 @@ def flow(view: View, steps: list[dict[str, Any]]) -> None:
     caption = (
         f"In path order, amounts in {view.reporting_currency}. Expected is what the step before has; the reasons add up to the difference. "
         + " ".join(f"{word}: {about}." for word, _, about in REASONS.values())
+        + coverage_words(view)
     )
     panel(
         join([head("From step to step", note="a click on a count shows its orders"), table(columns, steps, caption=caption)]),

@@ -17,7 +17,7 @@ from console.components.panel import panel
 from console.components.shell import heading
 from console.components.signs import TIMELINE, badge, known
 from console.components.table import Column, table
-from console.components.view import View, look
+from console.components.view import View, coverage_words, look
 from console.filters import LATENCY
 from console.resources import current
 
@@ -192,7 +192,10 @@ def unbilled(view: View, segments: dict[str, Any]) -> None:
         Column("Invoice due", lambda t: view.due(t["due_at"]), "fit"),
         Column("State", lambda t: badge(known(TIMELINE, t["state"])), "fit"),
     ]
-    caption = f"Largest unbilled amount first, {len(found)} of {wording.count(found[0]['total_count'])}."
+    caption = (
+        f"Largest unbilled amount first, {len(found)} of {wording.count(found[0]['total_count'])}."
+        + coverage_words(view)
+    )
     note = f"{view.money(found[0]['total_unbilled'])} in {wording.plural(found[0]['total_count'], 'order')}"
     panel(head("Accepted, not billed", note=note), key="unbilled_head")
     ageing(view.rows("unbilled_ageing", **segments), view.reporting_currency)

@@ -13,7 +13,7 @@ from console.components.panel import panel
 from console.components.shell import heading
 from console.components.signs import CLASS, badge, known
 from console.components.table import Column, table
-from console.components.view import View, look
+from console.components.view import View, coverage_words, look
 from console.filters import KPIS
 
 PARTS = {"flow": "Flow", "interfaces": "Interfaces", "promises": "Promises", "ageing": "Ageing"}
@@ -303,7 +303,9 @@ def ageing(view: View, asked: dict[str, Any]) -> None:
         Column("Age", lambda o: wording.span_of(o["age_s"]), "number"),
         Column("Payment due", lambda o: view.due(o["due_at"]), "fit"),
     ]
-    caption = f"Largest unpaid amount first, {len(found)} of {wording.count(found[0]['total_count'])}."
+    caption = (
+        f"Largest unpaid amount first, {len(found)} of {wording.count(found[0]['total_count'])}." + coverage_words(view)
+    )
     shown = table(
         columns, found, href=lambda o: view.link("order", type=o["lead_type"], id=o["lead_id"]), caption=caption
     )

@@ -77,6 +77,15 @@ class View:
         return wording.instant(self.as_of, self.zone, current().store.clock())
 
 
+def coverage_words(view: View) -> str:
+    """What captions add where covered amounts are shown as of an earlier instant: they are not of then. Empty on a live screen."""
+    return (
+        ""
+        if view.live
+        else " How much of an order a document covers is as known today; whether it was there, as of then."
+    )
+
+
 def look() -> View:
     """The view that the address asks for: live, or as of `?as_of=`. An unreadable instant shows live; the shell says so."""
     resources = current()

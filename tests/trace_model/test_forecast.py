@@ -18,7 +18,7 @@ import trace_model.catalogue
 from trace_model import forecast
 from trace_model.calendars import worked_s
 from trace_model.catalogue.loader import load
-from trace_model.forecast import DUE, EDGES, Count, Stage, bin_of, fit, nearest, push_on
+from trace_model.forecast import DUE, EDGES, Count, Later, LaterCount, Stage, bin_of, fit, nearest, push_on
 from trace_model.store.forecasts import Forecasts
 from trace_model.store.store import Store
 
@@ -139,6 +139,43 @@ def test_the_part_of_later_promises_asked_for_is_the_same_as_in_the_whole() -> N
     assert all(whole[x.promise, x.bin, x.later] == x for x in push_on(curves, stages, [3, DUE]))
 
 
+def test_the_ways_to_later_promises_are_those_that_are_told() -> None:
+    stages = [
+        Stage("a", "1", "2", 60),
+        Stage("fast", "1", "2", 6),
+        Stage("b", "2", "3", 60, 4.2),
+        Stage("c", "3", "1", 60),
+    ]
+    curves = fit([Count(s.promise, (), bin_of(share), 40, 5) for s in stages for share in (0.1, 0.7, 1.5)])
+    told = {(x.promise, x.later, x.after_due_s) for x in push_on(curves, stages, [3])}
+    assert told == set(forecast.chains(stages))
+
+
+def _told(chance: float, path: forecast.Path = (), bin: int = 0) -> Later:
+    return Later("a", path, bin, "b", chance, 60.0, 1.0, 1.0)
+
+
+def test_chances_that_were_too_sure_are_moved_to_what_came() -> None:
+    said = [_told(0.02, ("calm",)), _told(0.98, ("wild",))]
+    counts = [LaterCount("a", ("calm",), "b", 60.0, 0, 4000, 800), LaterCount("a", ("wild",), "b", 60.0, 0, 4000, 3200)]
+    calm, wild = forecast.recalibrate(said, counts, [0])
+    assert calm.chance == pytest.approx(0.2, abs=0.01)
+    assert wild.chance == pytest.approx(0.8, abs=0.01)
+    assert (calm.path, wild.path) == (("calm",), ("wild",))
+
+
+def test_little_evidence_moves_chances_little_and_none_not_at_all() -> None:
+    said = [_told(0.02)]
+    assert forecast.recalibrate(said, [], [0]) == said
+    (moved,) = forecast.recalibrate(said, [LaterCount("a", ("x",), "b", 60.0, 0, 3, 3)], [0])
+    assert 0.02 < moved.chance < 0.3
+
+
+def test_who_never_reached_an_age_says_nothing_of_it() -> None:
+    said = [_told(0.5, bin=5)]
+    assert forecast.recalibrate(said, [LaterCount("a", (), "b", 60.0, 4, 1000, 1000)], [5]) == said
+
+
 def test_calibration_error_is_the_weighted_distance_of_the_bins() -> None:
     chance, came = np.array([0.05, 0.05, 0.95, 0.95]), np.array([0.0, 1.0, 1.0, 1.0])
     assert forecast.calibration_error(chance, came) == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
@@ -181,8 +218,19 @@ class History:
         )
 
     def write(self) -> None:
+        stops = {p.name: p.stop for p in CATALOGUE.promises}
+        reached = {
+            (clock["lead_key"], stops[clock["promise"]]): clock["stopped_at"]
+            for clock in self.clocks
+            if clock["stopped_at"]
+        }
+        milestones = [{"lead_key": k, "milestone": name, "reached_at": at} for (k, name), at in reached.items()]
         with self.store.database.reading() as c:
-            for table, rows in (("timelines", self.orders), ("clocks", self.clocks)):
+            for table, rows in (
+                ("timelines", self.orders), ("clocks", self.clocks), ("timeline_milestones", milestones)
+            ):  # fmt: skip
+                if not rows:
+                    continue
                 c.register("given", pa.Table.from_pylist(rows))
                 c.execute(f"delete from {table}")
                 c.execute(f"insert into {table} by name select * from given")
@@ -201,7 +249,7 @@ def history(store: Store) -> History:
     """An empty history, never fitted."""
     Forecasts(store)
     with store.database.reading() as c:
-        for table in ("timelines", "clocks", "forecast_curves", "forecast_later"):
+        for table in ("timelines", "clocks", "timeline_milestones", "forecast_curves", "forecast_later"):
             c.execute(f"delete from {table}")
     return History(store)
 
@@ -330,6 +378,32 @@ def test_later_promises_are_told_with_their_cause(history: History) -> None:
     assert row["planned_at"] == began + timedelta(hours=2, days=7)
     assert NOW < row["expected_at"] < row["late_at"]
     assert 0 <= row["chance"] < 0.5, "a day late of a slack of six"
+
+
+def test_what_came_of_later_promises_is_counted_once_they_were_planned(history: History) -> None:
+    """Accepted two hours after its submission at the latest, invoiced four days after that: of three orders one was in time."""
+    began = NOW - timedelta(days=10)
+    plan = began + timedelta(hours=2) + timedelta(days=4)
+    reached: list[dict[str, Any]] = []
+    for number, invoiced_at in ((1, plan - timedelta(minutes=1)), (2, plan + timedelta(minutes=1)), (3, None)):
+        history.order(number, began, tier="smb")
+        history.clock(number, "order_acceptance", began, began + timedelta(hours=2), began + timedelta(hours=1))
+        if invoiced_at:
+            reached.append({"lead_key": number, "milestone": "invoice_issued", "reached_at": invoiced_at})
+    history.write()
+    with history.store.database.reading() as c:
+        c.register("given", pa.Table.from_pylist(reached))
+        c.execute("delete from timeline_milestones")
+        c.execute("insert into timeline_milestones by name select * from given")
+        c.unregister("given")
+    asked: dict[str, Any] = {
+        "since": began, "edges": [0.0, 0.5, 1.0], "per_mille": 1000,
+        "promises": ["order_acceptance"], "laters": ["invoice_latency"], "after_due_s": [4 * 86400.0],
+    }  # fmt: skip
+    count = lambda as_of: history.store.rows("forecast_later_counts", as_of=as_of, **asked)  # noqa: E731
+    assert count(plan - timedelta(minutes=2)) == []
+    (row,) = count(NOW)
+    assert (row["bin"], row["decided_count"], row["late_count"]) == (1, 3, 2)
 
 
 def test_a_promise_that_has_begun_is_no_later_one(history: History) -> None:

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Kind = Literal["breach", "at_risk", "stuck", "exception", "outage", "queue_depth", "silent"]
+Kind = Literal["breach", "at_risk", "stuck", "exception", "outage", "queue_depth", "silent", "collector"]
 FailureClass = Literal["business", "technical", "dependency", "unknown"]
 ChannelName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
-KINDS: tuple[Kind, ...] = ("breach", "at_risk", "stuck", "exception", "outage", "queue_depth", "silent")
+KINDS: tuple[Kind, ...] = ("breach", "at_risk", "stuck", "exception", "outage", "queue_depth", "silent", "collector")
 
 
 class _Part(BaseModel):
@@ -100,12 +100,20 @@ class QueueDepth(_Part):
     teams: dict[str, Annotated[int, Field(ge=0)]] = {}
 
 
+class Collectors(_Part):
+    """A sender that used to be heard, or a poller that fails, is silent after this time. Without an owner nobody is alerted."""
+
+    silent_after_s: int = Field(default=1800, gt=0)
+    owner_team: str | None = None
+
+
 class AlertRules(_Part):
     """The whole section. Without routes alerts are raised and shown, and nobody is told."""
 
     kinds: list[Kind] = list(KINDS)
     grace: Grace = Grace()
     queue_depth: QueueDepth = QueueDepth()
+    collectors: Collectors = Collectors()
     channels: list[Channel] = []
     routes: list[Route] = []
 
@@ -153,6 +161,9 @@ def cross_references(
     for name in rules.queue_depth.teams:
         if name not in teams:
             yield ("alerts", "queue_depth", "teams", name), _unknown("team", name, teams)
+    owner = rules.collectors.owner_team
+    if owner is not None and owner not in teams:
+        yield ("alerts", "collectors", "owner_team"), _unknown("team", owner, teams)
 
 
 def _unknown(kind: str, name: str, known: Sequence[str]) -> str:

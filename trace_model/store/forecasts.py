@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from trace_model import forecast
 from trace_model.errors import CashtrailError
-from trace_model.forecast import EDGES, Bin, Count, Curves, Later, Numbers, Path, Stage
+from trace_model.forecast import EDGES, Bin, Count, Curves, Later, LaterCount, Numbers, Path, Stage
 from trace_model.store import catalogue_tables
 from trace_model.store.database import sql, transaction
 from trace_model.store.store import Store
@@ -35,7 +35,9 @@ REFRESH_SPANS = 50_000
 """... and as soon as so many have come."""
 FITS_KEPT = timedelta(days=60)
 SHARES = (0.01, *(n / 20 for n in range(1, 20)))
-"""The ages at which a backtest asks."""
+"""The ages at which a backtest asks ..."""
+ASKED = tuple(sorted({forecast.bin_of(share) for share in SHARES}))
+"""... and their bins."""
 WARN_AT = 0.5
 """A chance from which on a clock counts as warned of."""
 WARM_UP = timedelta(days=7)
@@ -68,7 +70,9 @@ class Forecasts:
         Raises StoreUnavailable if nothing could be written: trying again may help.
         """
         curves = self.fit(as_of)
-        later = list(forecast.push_on(curves, _stages(self._store)))
+        stages = _stages(self._store)
+        counts = _later_counts(self._store, stages, as_of)
+        later = forecast.recalibrate(forecast.push_on(curves, stages), counts, ASKED)
         ends = np.append(EDGES[1:], 2 * forecast.TOP)
         catalogue_hash = catalogue_tables.fingerprint(self._store.catalogue)
         rows = pa.table(
@@ -160,13 +164,13 @@ class Forecasts:
         stages = _stages(self._store)
         first = datetime.fromtimestamp(trials.tried_s.min(), UTC) + WARM_UP
         folds = np.floor((trials.tried_s - first.timestamp()) / step.total_seconds()).astype(int)
-        asked = sorted({forecast.bin_of(share) for share in SHARES})
         judged, pushed = Said(), Said()
         for fold in np.unique(folds[folds >= 0]):
             cut = first + int(fold) * step
             counts = _counts(self._store, cut, per_mille)
             curves, rates = forecast.fit(counts), _base_rates(counts)
-            later = _by_age(forecast.push_on(curves, stages, asked))
+            came = _later_counts(self._store, stages, cut, per_mille)
+            later = _by_age(forecast.recalibrate(forecast.push_on(curves, stages, ASKED), came, ASKED))
             for i in np.flatnonzero(folds == fold):
                 trial = trials.one(int(i))
                 curve = forecast.nearest(curves, trial.promise, trial.path)
@@ -364,6 +368,23 @@ def _counts(store: Store, as_of: datetime, per_mille: int = 1000) -> list[Count]
     since = as_of - LOOK_BACK
     rows = store.rows("forecast_counts", as_of=as_of, since=since, edges=EDGES.tolist(), per_mille=per_mille)
     return [Count(r["promise"], tuple(r["path"]), r["bin"], r["ended_count"], r["running_count"]) for r in rows]
+
+
+def _later_counts(store: Store, stages: Sequence[Stage], as_of: datetime, per_mille: int = 1000) -> list[LaterCount]:
+    chains = list(forecast.chains(stages))
+    if not chains:
+        return []
+    promises, laters, after_due_s = (list(column) for column in zip(*chains, strict=True))
+    rows = store.rows(
+        "forecast_later_counts", as_of=as_of, since=as_of - LOOK_BACK, edges=EDGES.tolist(), per_mille=per_mille,
+        promises=promises, laters=laters, after_due_s=after_due_s,
+    )  # fmt: skip
+    return [
+        LaterCount(
+            r["promise"], tuple(r["path"]), r["later"], r["after_due_s"], r["bin"], r["decided_count"], r["late_count"]
+        )
+        for r in rows
+    ]
 
 
 def _base_rates(counts: Sequence[Count]) -> dict[str, float]:

@@ -118,6 +118,7 @@ def alerting() -> Iterator[Callable[..., Alerting]]:
         channels: Sequence[Mapping[str, Any]] = (),
         addresses: Mapping[str, str] | None = None,
         path: Path | None = None,
+        pollers: Callable[[], Sequence[Mapping[str, Any]]] = tuple,
         **rules: Any,
     ) -> Alerting:
         now = [instant(0)]
@@ -127,7 +128,13 @@ def alerting() -> Iterator[Callable[..., Alerting]]:
         section = AlertRules.model_validate({"routes": routes, "channels": channels, **rules})
         given = {f"ALERT_CHANNEL_{name.upper()}": address for name, address in (addresses or {}).items()}
         worker = AlertWorker(
-            store, ledger, section, open_channels(section.channels, given), store.clock, "https://cashtrail.test"
+            store,
+            ledger,
+            section,
+            open_channels(section.channels, given),
+            store.clock,
+            "https://cashtrail.test",
+            pollers,
         )
         made = Alerting(store, ledger, worker, AlertDeeds(store, ledger), now)
         opened.append(made)

@@ -23,7 +23,8 @@ def instant(seconds: float) -> datetime:
 class Story:
     """Collects spans, each of a second and a trace of its own; `order="SO-1"` is `q2c.order.id`."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: str = "test") -> None:
+        self._source = source
         self._spans: list[dict[str, Any]] = []
 
     def does(
@@ -53,7 +54,7 @@ class Story:
                 "status_message": error,
                 "attributes": json.dumps({key: value for key, value in said.items() if value} | (more or {})),
                 "resource": "{}",
-                "source": "test",
+                "source": self._source,
             }
         )
 

@@ -203,6 +203,51 @@ def test_a_system_not_heard_from_is_silent_until_it_speaks(house: Make, receiver
     assert receiver.events == ["raised", "resolved"]
 
 
+COLLECTORS = {"kinds": ["collector"], "collectors": {"silent_after_s": 900, "owner_team": "platform"}}
+
+
+def test_a_sender_that_used_to_be_heard_is_silent_until_it_speaks(house: Make, receiver: Receiver) -> None:
+    here = house([{"channels": ["hook"]}], **COLLECTORS)
+    story = Story("otlp_http:erp")
+    for minutes in (0, 20, 40):
+        story.does("erp.create_order", minutes * 60, order=f"SO-{minutes}")
+        here.at(minutes * 60).told(story)
+    assert here.at(54 * 60).alerts() == []
+    [alert] = here.at(56 * 60).alerts()
+    assert (alert["kind"], alert["owner_team"], alert["example_id"], alert["since"]) == (
+        "collector", "platform", "otlp_http:erp", instant(40 * 60),
+    )  # fmt: skip
+    assert receiver.bodies[0]["title"] == "Collector silent: otlp_http:erp"
+    assert receiver.bodies[0]["url"].startswith("https://cashtrail.test/ingest?")
+    story.does("erp.create_order", 57 * 60, order="SO-57")
+    here.at(57 * 60).told(story)
+    here.at(58 * 60)
+    assert [a["end_text"] for a in here.alerts()] == ["otlp_http:erp brings data again."]
+
+
+def test_who_sends_at_times_only_and_what_was_loaded_from_files_is_never_silent(house: Make) -> None:
+    here = house(**COLLECTORS)
+    rare, loaded = Story("otlp_http:nightly"), Story("month.jsonl")
+    rare.does("erp.post_revenue", 0, invoice="INV-1")
+    here.told(rare)
+    for minutes in (0, 20, 40):
+        loaded.does("erp.create_order", minutes * 60, order=f"SO-{minutes}")
+        here.at(minutes * 60).told(loaded)
+    assert here.at(5 * HOUR).alerts() == []
+
+
+def test_a_poller_that_fails_for_long_is_silent_and_one_that_finds_nothing_new_is_not(alerting: Make) -> None:
+    status = {"name": "crm_cases", "state": "ok", "succeeded_at": instant(0)}
+    here = alerting(pollers=lambda: [status], **COLLECTORS)
+    assert here.at(2 * HOUR).alerts() == [], "it was asked, and had nothing to tell"
+    status |= {"state": "failing", "succeeded_at": instant(2 * HOUR)}
+    assert here.at(2 * HOUR + 600).alerts() == []
+    [alert] = here.at(2 * HOUR + 1000).alerts()
+    assert (alert["kind"], alert["example_id"]) == ("collector", "poller:crm_cases")
+    status |= {"state": "ok", "succeeded_at": instant(2 * HOUR + 1000)}
+    assert [a["state"] for a in here.at(2 * HOUR + 1100).alerts()] == ["resolved"]
+
+
 def test_a_long_queue_is_an_alert_and_a_short_one_ends_it(house: Make) -> None:
     here = house(
         [{"channels": ["hook"]}], kinds=["queue_depth"], queue_depth={"more_than": 50, "teams": {"platform": 2}}

@@ -70,9 +70,16 @@ def test_the_page_leads_from_a_count_to_its_orders(business: House, page: Open) 
     assert "tax registration" in orders[1]
 
 
+def test_a_past_instant_says_that_covered_amounts_are_not_of_then(business: House, page: Open) -> None:
+    words = "How much of an order a document covers is as known today"
+    asked = {"from": "2026-03-02", "until": "2026-03-02"}
+    assert words in shown(page("completeness", as_of="2026-03-02T12:00:00Z", **asked))
+    assert words not in shown(page("completeness", **asked))
+
+
 def test_a_month_is_shown_whole_and_offers_its_end(business: House, page: Open) -> None:
     at = page("completeness", as_of="2026-04-09T12:00:00Z", over="2026-03", period="month")
-    assert "01 Mar 2026 to 31 Mar 2026 (UTC)" in shown(at)
+    assert "1 Mar 2026 to 31 Mar 2026 (UTC)" in shown(at)
     assert "as_of=2026-04-01T00:00:00Z" in markup(at)
     assert "'March' is no period" in shown(page("completeness", over="March"))
 

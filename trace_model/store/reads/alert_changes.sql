@@ -1,6 +1,7 @@
 -- alert_changes: one row per thing that began or ceased to deserve an alert since the alert ledger last knew. Begun before ceased,
 -- then by kind, since and subject. Empty: the ledger is up to date.
 -- $as_of timestamptz; $kinds varchar[] (those that are asked for; members of others leave); $down, $silent varchar[] (systems in that state);
+-- $quiet varchar[] (collectors that are silent), $quiet_since timestamptz[] side by side, $quiet_team varchar (whose they are)
 -- $transient_grace_s, $grace_s double (how long a failure must stay open first); $queue_depth int; $queue_teams varchar[] and $queue_depths int[] side by side
 -- columns: change 'begun'|'ceased', kind, cause_key, subject, lead_key, object_type, object_id, owner_team, class, category, system, promise, group_id,
 --   title, amount (reporting currency), since; of the ceased: member_no, alert_id, and what is true now: clock_state, due_at, stopped_at,
@@ -58,9 +59,15 @@ queues as (
     group by f.owner_team, t.label
     having count(*) > coalesce(list_extract($queue_depths, list_position($queue_teams, f.owner_team)::bigint), $queue_depth)
 ),
+collectors as (
+    select 'collector' as kind, 'collector:' || q.name as subject, null::ubigint as lead_key, null as object_type, q.name as object_id, $quiet_team as owner_team,
+        'dependency' as class, null as category, null as system, null as promise, null as group_id, q.name as title, null::decimal(18, 2) as amount, q.since
+    from (select unnest($quiet) as name, unnest($quiet_since) as since) q
+),
 deserving as materialized (
     select * from (
         from promised union all by name from stuck union all by name from failing union all by name from systems union all by name from queues
+        union all by name from collectors
     ) where list_contains($kinds, kind)
 ),
 members as (
