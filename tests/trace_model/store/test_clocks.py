@@ -91,12 +91,20 @@ class Clock:
 def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnection]:
     monkeypatch.setattr(catalogue_tables, "FIRST_DAY", date(2017, 12, 1))
     monkeypatch.setattr(catalogue_tables, "LAST_DAY", date(2020, 6, 30))
+    forget_calendars()
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'Australia/Lord_Howe'")  # the session's zone must not matter
         connection.execute(sql("migrations/001_kept.sql"))
         catalogue_tables.load(connection, load())
         connection.execute(sql("derived.sql"))
         yield connection
+    forget_calendars()
+
+
+def forget_calendars() -> None:
+    """Tables of other days, kept for the next who asks, are let go."""
+    for kept in (catalogue_tables._openings, catalogue_tables._start_shifts, catalogue_tables._month_closes):
+        kept.cache_clear()
 
 
 def derive(
