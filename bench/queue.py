@@ -39,8 +39,9 @@ ROWS = (
         ['EMEA', 'AMER', 'APAC'][1 + i % 3], 'hardware', ['DE01', 'US01'][1 + i % 2], 'smb', null, $now - interval 40 day, $now - interval 20 day,
         'order_submitted', null, case when i % 10 = 3 then $now - interval 20 day end, null
         from range($exceptions) t(i)""",
-    """insert into clocks select i::ubigint, 'order_acceptance', 'standard', $now - interval 40 day, $now - interval 40 day, null, $now + to_seconds((i * 7919) % 500000 - 250000),
-        $now + to_seconds((i * 7919) % 500000), null, case when i % 10 = 3 then $now - interval 20 day end, 7200 from range($exceptions) t(i)""",
+    """insert into clocks by name select i::ubigint as lead_key, 'order_acceptance' as promise, 'standard' as variant, $now - interval 40 day as started_at,
+        $now - interval 40 day as holds_from, $now + to_seconds((i * 7919) % 500000 - 250000) as at_risk_at, $now + to_seconds((i * 7919) % 500000) as due_at,
+        case when i % 10 = 3 then $now - interval 20 day end as stopped_at, 7200 as target_s from range($exceptions) t(i)""",
     "insert into timeline_members select i::ubigint, i::ubigint, 'order', 0, 'self', 1.0, 100, 10, null from range($exceptions) t(i)",
     """insert into operation_runs select uuid(), i::ubigint, i - $runs, ['erp.create_order', 'tax.determine', 'billing.issue_invoice'][1 + i % 3], (i % $exceptions)::ubigint,
         ['erp-de', 'erp-us', 'tax', 'billing'][1 + i % 4], null, $now - to_seconds((i * 7919) % 2500000), $now - to_seconds((i * 7919) % 2500000), true, 1, 'gave_up', null, 0,
