@@ -169,8 +169,8 @@ class Forecasts:
             cut = first + int(fold) * step
             counts = _counts(self._store, cut, per_mille)
             curves, rates = forecast.fit(counts), _base_rates(counts)
-            came = _later_counts(self._store, stages, cut, per_mille)
-            later = _by_age(forecast.recalibrate(forecast.push_on(curves, stages, ASKED), came, ASKED))
+            seen = _later_counts(self._store, stages, cut, per_mille)
+            later = _by_age(forecast.recalibrate(forecast.push_on(curves, stages, ASKED), seen, ASKED))
             for i in np.flatnonzero(folds == fold):
                 trial = trials.one(int(i))
                 curve = forecast.nearest(curves, trial.promise, trial.path)
