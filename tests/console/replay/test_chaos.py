@@ -72,7 +72,7 @@ def test_a_death_at_any_step_neither_doubles_nor_loses(house: House, step: str) 
     first = house.replays(MANY, at=dying)
     plan = first.plan(OPERATOR, exception_ids=ids, reason="r")
     first.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    dying.dead.wait(5)
+    dying.dead.wait(60)
     first.stop()
     assert dying.dead.is_set() or "again" in step
     second = house.replays(MANY)
@@ -88,7 +88,7 @@ def test_a_call_that_never_left_goes_out_after_the_restart_under_the_same_key(ho
     first = house.replays(MANY, at=dying)
     plan = first.plan(OPERATOR, exception_ids=ids, reason="r")
     first.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    dying.dead.wait(5)
+    dying.dead.wait(60)
     first.stop()
     assert house.engine.posts == 0
     assert first.get(plan.plan_id).items[0].outcome == "sent"
