@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -62,23 +63,26 @@ class WordWeights:
     @classmethod
     def read(cls, path: Path) -> WordWeights:
         """The weights at `path`. Raises OSError if it cannot be read, ValueError if it is not what `written` wrote."""
-        try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                provenance=kept["provenance"],
-                outcomes=tuple((class_, category) for class_, category in kept["outcomes"]),
-                weights={
-                    word: {int(outcome): weight for outcome, weight in by.items()}
-                    for word, by in kept["weights"].items()
-                },
-            )
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as fault:
-            raise ValueError(
-                f"not a file of word weights ({fault}); make it with bench.classification --learn"
-            ) from None
+        return _weights(path.read_text(encoding="utf-8"))
 
     def written(self) -> str:
         """The text of a file of these weights, one word a line so that two of them can be compared."""
         head = {"provenance": self.provenance, "outcomes": self.outcomes}
         lines = (f"{json.dumps(word)}: {json.dumps(by, sort_keys=True)}" for word, by in sorted(self.weights.items()))
         return json.dumps(head)[:-1] + ', "weights": {\n' + ",\n".join(lines) + "\n}}\n"
+
+
+@lru_cache(maxsize=4)
+def _weights(text: str) -> WordWeights:
+    """The weights of a file's text; what every store of a process shares."""
+    try:
+        kept = json.loads(text)
+        return WordWeights(
+            provenance=kept["provenance"],
+            outcomes=tuple((class_, category) for class_, category in kept["outcomes"]),
+            weights={
+                word: {int(outcome): weight for outcome, weight in by.items()} for word, by in kept["weights"].items()
+            },
+        )
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as fault:
+        raise ValueError(f"not a file of word weights ({fault}); make it with bench.classification --learn") from None

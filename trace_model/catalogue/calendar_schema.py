@@ -185,8 +185,7 @@ class Holidays(BaseModel):
         """The years whose holidays are known; outside them nothing can be said of a day."""
         if self.country is None:
             return range(dt.MINYEAR, dt.MAXYEAR)
-        known = public_holidays.country_holidays(self.country, subdiv=self.subdivision)
-        return range(known.start_year, known.end_year + 1)
+        return _known_years_of(self.country, self.subdivision)
 
     def of_year(self, year: int) -> frozenset[dt.date]:
         """The days of `year` that are not worked because of a holiday. `year` must be one of `known_years`."""
@@ -194,6 +193,12 @@ class Holidays(BaseModel):
             frozenset[dt.date]() if self.country is None else _public_holidays_of(self.country, self.subdivision, year)
         )
         return (public - frozenset(self.excepted)) | {day for day in self.extra if day.year == year}
+
+
+@lru_cache(maxsize=256)
+def _known_years_of(country: str, subdivision: str | None) -> range:
+    known = public_holidays.country_holidays(country, subdiv=subdivision)
+    return range(known.start_year, known.end_year + 1)
 
 
 @lru_cache(maxsize=4096)

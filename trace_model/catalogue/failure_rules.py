@@ -11,7 +11,7 @@ import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -348,7 +348,9 @@ def _read(path: Path, model: type[Model], problems: list[str]) -> Model | None:
     """The file as a `model`, or None after adding its faults, with lines, to `problems`."""
     try:
         text = path.read_text(encoding="utf-8")
-        return model.model_validate(YAML(typ="safe").load(text))
+        parsed = _parsed(text, model)
+        assert isinstance(parsed, model)
+        return parsed
     except OSError as fault:
         problems.append(f"{path.name}: cannot be read ({fault.strerror}); check the path")
     except MarkedYAMLError as fault:
@@ -360,6 +362,12 @@ def _read(path: Path, model: type[Model], problems: list[str]) -> Model | None:
             where = ".".join(str(part) for part in error["loc"])
             problems.append(f"{path.name}, line {_line(tree, error['loc'])}: {where or 'file'}: {error['msg']}")
     return None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, model: type[BaseModel]) -> BaseModel:
+    """`text` as a `model`; models are frozen, so that every store of a process may share what the same text says."""
+    return model.model_validate(YAML(typ="safe").load(text))
 
 
 def _read_learned(path: Path, problems: list[str]) -> WordWeights | None:
