@@ -42,7 +42,7 @@ class Listening:
     def post(self, path: str, body: Any) -> httpx.Response:
         return httpx.post(f"{self.url}/api/v1{path}", json=body, timeout=30)
 
-    def until(self, holds: Callable[[], Any], seconds: float = 20) -> Any:
+    def until(self, holds: Callable[[], Any], seconds: float = 60) -> Any:
         """What `holds` returns once it is true; fails after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -69,7 +69,7 @@ def listening(tmp_path: Path) -> Iterator[Callable[..., Listening]]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not server.started and time.monotonic() < deadline:
             time.sleep(0.02)
         running.append((server, thread))

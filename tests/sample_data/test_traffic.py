@@ -119,7 +119,7 @@ def test_the_command_fills_back_goes_live_and_stops_at_once(receiver: Receiver, 
     stopped_s = time.monotonic()
     process.send_signal(signal.SIGTERM)
     said += process.stdout.read()
-    assert process.wait(5) == 0
+    assert process.wait(60) == 0
     process.stdout.close()
     assert time.monotonic() - stopped_s < 30, "it hangs: on an idle machine it takes under 3 s"
     assert "all delivered" in said

@@ -60,7 +60,7 @@ class House:
         """This story's orders 1 to `count` have failed at the ERP; their exceptions' ids."""
         rows = [row for number in range(1, count + 1) for row in self.rows(number, **more)]
         self.store.record(table(rows))
-        assert self.store.settle(20)
+        assert self.store.settle(60)
         ids = [row["exception_id"] for row in self.exceptions()]
         assert len(ids) == count
         return ids
@@ -135,7 +135,7 @@ def house(shared_store: Store) -> Iterator[House]:
             service.stop()
         for plan in house.ledger.in_state("running", "paused", "planned", "approved"):
             house.ledger.move(plan.plan_id, "cancelled", deed="cancel", actor="test", reason="the story is over")
-        assert house.store.settle(20)
+        assert house.store.settle(60)
 
 
 MANY = ReplayLimits(

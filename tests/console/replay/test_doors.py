@@ -30,7 +30,7 @@ class Doors:
 
     def fail(self, count: int) -> list[str]:
         self.store.record(table([row for number in range(1, count + 1) for row in failed_order(number)]))
-        assert self.store.settle(20)
+        assert self.store.settle(60)
         found = self.ask("GET", "/exceptions?limit=1000").json()["exceptions"]
         assert len(found) == count
         return [e["exception_id"] for e in found]

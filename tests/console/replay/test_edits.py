@@ -25,7 +25,7 @@ def customers_of(house: House, count: int) -> list[str]:
         rows[1]["attributes"] = json.dumps(json.loads(rows[1]["attributes"]) | keys)
         said += rows
     house.store.record(table(said))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
     by_order = {row["object_id"]: row["exception_id"] for row in house.exceptions()}
     return [by_order[house.order(number)] for number in range(1, count + 1)]
 
@@ -42,7 +42,7 @@ def told(house: House, tax_ids: dict[int, Any], *, failed: str | None = None) ->
         payload = {"q2c.operation": "erp.create_order", "q2c.payload": json.dumps({"tax_id": tax_id})}
         said.append(span("erp.create_order", keys | payload, failed=failed))
     house.store.record(table(said))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
 
 
 def test_forty_orders_get_the_tax_id_that_their_own_customer_last_went_through_with(house: House) -> None:
@@ -167,7 +167,7 @@ def test_what_the_target_has_and_the_engine_carries_on_is_told_and_proven_by_its
     keys = {"q2c.order.id": house.order(1), "q2c.milestone": "order_accepted"}
     booked = span("order booked", keys, service="erp-de") | {"trace_id": rows[1]["trace_id"]}
     house.store.record(table([*rows, booked]))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
     ids = [row["exception_id"] for row in house.exceptions()]
     house.engine.books[house.order(1)] = 1
     replays = house.replays()
@@ -188,7 +188,7 @@ def test_a_new_cause_since_the_plan_is_not_sent(house: House) -> None:
     plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
     keys = {"q2c.order.id": house.order(1), "q2c.operation": "erp.create_order", "q2c.error.code": "MAPPING"}
     house.store.record(table([span("erp.create_order", keys, failed="no mapping for plant")]))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
     replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
     done = until(replays, plan, ended)
     assert "another cause since the plan" in (done.items[0].detail or "")

@@ -25,7 +25,7 @@ def times_out(house: House, number: int = 1, operation: str = "erp.create_order"
     keys = {"q2c.order.id": house.order(number), "q2c.operation": operation, "peer.service": "erp-de", "q2c.amount": "100.00", "q2c.currency": "EUR"}  # fmt: skip
     gone = {"error.type": "requests.exceptions.ReadTimeout", "q2c.outcome": "gave_up"}
     house.store.record(table([span(operation, keys | gone, failed="Read timed out")]))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
     return str(next(row["exception_id"] for row in house.exceptions() if row["object_id"] == house.order(number)))
 
 
@@ -49,7 +49,7 @@ def shown(house: House, exception_id: str) -> dict[str, Any]:
 def test_a_write_without_an_answer_is_of_unknown_status_and_a_refused_one_is_not(house: House) -> None:
     unknown = times_out(house)
     house.store.record(table(house.rows(2)))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
     kinds = {row["object_id"]: row["kind"] for row in house.exceptions()}
     assert kinds == {house.order(1): "unknown_status", house.order(2): "failed_operation"}
     group = shown(house, unknown)["group_id"]
@@ -119,7 +119,7 @@ def test_a_later_success_settles_it_without_a_question(house: House, asking: Ask
     id_ = times_out(house)
     done = span("erp.create_order", {"q2c.order.id": house.order(1), "q2c.operation": "erp.create_order"})
     house.store.record(table([done]))
-    assert house.store.settle(20)
+    assert house.store.settle(60)
     asking().run_once()
     assert (shown(house, id_)["state"], shown(house, id_)["target_state"]) == ("resolved", None)
 

@@ -31,7 +31,7 @@ def orders(*numbers: int) -> Story:
     return story
 
 
-def until(holds: object, seconds: float = 20) -> None:
+def until(holds: object, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < deadline, f"did not come true within {seconds} s"
@@ -54,7 +54,7 @@ def test_a_resting_thread_lets_spans_gather_and_wakes_for_whoever_waits(
     store.record(table(orders(2, 3).spans))
     time.sleep(0.3)
     assert store.lag().spans == 2, "the thread did not rest"
-    assert store.settle(20)
+    assert store.settle(60)
     assert store.lag().spans == 0
 
 

@@ -102,7 +102,7 @@ def test_the_nearest_span_upwards_says_the_id(shared_store: Store) -> None:
     call["resource"] = '{"service.instance.id": "i-1"}'
     beside = span("other", {"operationUUID": "wf-other"}) | {"trace_id": trace, "parent_span_id": root["span_id"]}
     shared_store.record(table([root, step, call, beside]))
-    assert shared_store.settle(20)
+    assert shared_store.settle(60)
     said = said_on_span(shared_store, trace.hex(), f"{call['span_id']:016x}")
     assert said == {
         "http.route": "/orders", "service.instance.id": "i-1", "operationUUID": "wf-child", "tenant": "eu", "attempt": "3",
