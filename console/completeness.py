@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-REASONS = ("in_transit", "exception", "not_seen", "passed_over", "lessened", "more")
+REASONS = ("in_transit", "exception", "in_part", "not_seen", "passed_over", "lessened", "more")
 _COUNTS = ("count", "due_count", *(f"{reason}_count" for reason in REASONS))
 
 

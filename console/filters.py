@@ -165,7 +165,7 @@ KPIS: tuple[Filter, ...] = (
     ),
     Filter("period", "period", "Period", one_of("day", "week", "month"), "all"),
 )
-EXPLANATIONS = ("in_transit", "exception", "not_seen", "passed_over", "lessened", "more")
+EXPLANATIONS = ("in_transit", "exception", "in_part", "not_seen", "passed_over", "lessened", "more")
 COMPLETENESS: tuple[Filter, ...] = (
     Filter("over", "over", "Period", periods.read, "30"),
     Filter("period", "period", "Rows", one_of("day", "week", "month"), "day"),

@@ -103,7 +103,8 @@ def completeness_objects(
     legal_entity: str | None = None,
     currency: str | None = None,
     milestone: str | None = None,
-    explanation: Literal["in_transit", "exception", "not_seen", "passed_over", "lessened", "more"] | None = None,
+    explanation: Literal["in_transit", "exception", "in_part", "not_seen", "passed_over", "lessened", "more"]
+    | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> dict[str, Any]:

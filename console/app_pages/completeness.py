@@ -22,16 +22,27 @@ from console.filters import COMPLETENESS, Asked
 REASONS: dict[str, tuple[str, str, str]] = {
     "in_transit": ("In transit", "gray", "within its promise, or without one and not yet standing still"),
     "exception": ("Exception", "orange", "an open exception stands in the way"),
+    "in_part": (
+        "In part",
+        "orange",
+        "a part was seen, or it was taken back (returned, reversed), and nothing promises the rest",
+    ),
     "not_seen": ("Not seen", "red", "past its promise, or standing still, and nothing was seen of it"),
-    "passed_over": ("Passed over", "yellow", "never seen, though a later step was"),
+    "passed_over": (
+        "Passed over",
+        "yellow",
+        "never seen, though a later step of the order's path was: skipped on the Process map",
+    ),
     "lessened": ("Credited", "gray", "complete with less: a credit note, or rounding"),
     "more": ("More", "yellow", "covers more than the step before"),
 }
+UNEXPLAINED = ("exception", "in_part", "not_seen", "passed_over")
+"""What time alone does not explain."""
 ROWS_BY = {"day": "By day", "week": "By week", "month": "By month"}
 GROUPS = 40
 FILE = downloads.columns(
     "day legal_entity currency order_count order_amount milestone count amount due_count due_amount in_transit_count "
-    "in_transit_amount exception_count exception_amount not_seen_count not_seen_amount passed_over_count "
+    "in_transit_amount exception_count exception_amount in_part_count in_part_amount not_seen_count not_seen_amount passed_over_count "
     "passed_over_amount lessened_count lessened_amount more_count more_amount"
 )
 OBJECTS_FILE = downloads.columns(
@@ -52,7 +63,7 @@ def figures(view: View, steps: list[dict[str, Any]]) -> None:
         Tile("Started", wording.count(first["due_count"]), view.money(first["due_amount"])),
         Tile(f"Reached '{last['label']}'", wording.count(last["count"]), view.money(last["amount"])),
     ]
-    for reason in ("in_transit", "exception", "not_seen", "passed_over"):
+    for reason in ("in_transit", "exception", "in_part", "not_seen", "passed_over"):
         number, money = of(reason)
         word, tone, _ = REASONS[reason]
         here = view.link("completeness", **(_kept() | {"explanation": reason}))
@@ -109,12 +120,8 @@ def matrix(view: View, rows: list[dict[str, Any]], period: str) -> None:
         at = group["at"].get(milestone)
         if at is None:
             return tag("span", "—", class_="quiet")
-        bad = at["exception_count"] + at["not_seen_count"] + at["passed_over_count"]
-        told = [
-            f"{at[f'{r}_count']} {REASONS[r][0].lower()}"
-            for r in ("exception", "not_seen", "passed_over")
-            if at[f"{r}_count"]
-        ]
+        bad = sum(at[f"{reason}_count"] for reason in UNEXPLAINED)
+        told = [f"{at[f'{r}_count']} {REASONS[r][0].lower()}" for r in UNEXPLAINED if at[f"{r}_count"]]
         figure = tag("span", wording.money(at["amount"], None, cents=False), class_="orange" if bad else None)
         return tag("span", two_lines(figure, f"{at['count']} of {at['due_count']}"), title=", ".join(told) or None)
 

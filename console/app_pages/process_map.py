@@ -24,9 +24,14 @@ KINDS = {
     "side": "side step",
     "end": "stand here",
 }
+RULE = (
+    "Skipped: never seen, though a later milestone that the order's segment expects was. What was seen in part or taken back is not "
+    "skipped; Completeness says why the rest is not there."
+)
 ASKED = ("days", "region", "product_line", "legal_entity")
 DOWNLOADED = downloads.columns(
-    "from_milestone=from to_milestone=to kind order_count=orders amount=amount_in_reporting_currency median_s failed_count=with_exception"
+    "from_milestone=from to_milestone=to kind order_count=orders passing_count=passing_over "
+    "amount=amount_in_reporting_currency median_s failed_count=with_exception"
 )
 
 
@@ -46,8 +51,9 @@ def chart(view: View) -> None:
     moved = [s for s in steps if s["kind"] != "end"]
     taken = sum(s["order_count"] for s in moved)
     failed = sum(s["failed_count"] for s in moved)
-    off = [s for s in moved if s["kind"] in ("skip", "back")]
     orders = sum(s["order_count"] for s in steps if s["kind"] == "end")
+    found = view.rows("process_deviations", **segment())
+    off = found[0]["deviating_count"] if found else 0
     panel(
         tiles(
             [
@@ -55,8 +61,8 @@ def chart(view: View) -> None:
                 Tile("Steps taken", wording.count(taken), "from one milestone to the next"),
                 Tile(
                     "As declared",
-                    wording.share(1 - sum(s["order_count"] for s in off) / taken if taken else None),
-                    "of all steps",
+                    wording.share(1 - off / orders),
+                    f"of all orders; {wording.count(off)} deviate",
                 ),
                 Tile("With an exception", wording.share(failed / taken if taken else None), "of all steps"),
             ]
@@ -94,7 +100,7 @@ def lists(view: View) -> None:
         columns = [
             Column("From", lambda s: labels[s["from_milestone"]]),
             Column("To", lambda s: labels.get(s["to_milestone"]) or tag("span", "stand here", class_="quiet")),
-            Column("Kind", lambda s: KINDS[s["kind"]], "fit", wide=True),
+            Column("Kind", _kind, "fit", wide=True),
             Column("Orders", lambda s: wording.count(s["order_count"]), "number"),
             Column("Half within", lambda s: wording.span_of(s["median_s"]), "number"),
             Column("Failed", lambda s: wording.share(s["failed_count"] / s["order_count"]), "number"),
@@ -127,12 +133,18 @@ def lists(view: View) -> None:
                 href=lambda d: view.link(
                     "process-map", **_kept(), deviation=d["kind"], milestone=d["milestone"], other=d["other"]
                 ),
-                caption="Most orders first; at most 20. A milestone that the segment does not expect is not missed.",
+                caption=f"Most orders first; at most 20. {RULE}",
             )
             if found
-            else empty("No deviation.", "Every order took the declared path as far as it has come.")
+            else empty("No deviation.", f"Every order took the declared path as far as it has come. {RULE}")
         )
         panel(join([head("Deviations", note="from the declared path"), told]), key="deviations")
+
+
+def _kind(step: Row) -> str:
+    """What a step is, and how many of its orders passed over a milestone with it where most did not."""
+    passing = step["passing_count"] if step["kind"] != "skip" else 0
+    return KINDS[step["kind"]] + (f"; {wording.count(passing)} pass over" if passing else "")
 
 
 def _said(d: Row, labels: dict[str, str]) -> str:

@@ -123,6 +123,14 @@ create or replace macro failure_signature(system, operation, error_code, excepti
     md5(concat_ws(chr(31), system, operation, coalesce(error_code, ''), coalesce(exception, ''), coalesce(http_status::varchar, ''),
         regexp_replace(left(coalesce(message, ''), 2000), '[0-9]+', '#', 'g')));
 
+-- expects: whether a milestone (a row of cat_milestones) is for an order (a row of timelines or objects) of that segment: where the milestone names
+-- regions, product lines and so on, the order is of one of them. With `expected = 'always'` it is a step of that order's declared path.
+create or replace macro expects(c, t) as (len(c.regions) = 0 or list_contains(c.regions, t.region))
+    and (len(c.product_lines) = 0 or list_contains(c.product_lines, t.product_line))
+    and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, t.legal_entity))
+    and (len(c.tiers) = 0 or list_contains(c.tiers, t.tier))
+    and (len(c.workflows) = 0 or list_contains(c.workflows, t.workflow));
+
 -- availability: what a failure says of the system called: it did not answer, it limits how fast we may call, it answered, or that is unclear
 -- (nothing is known of the failure, or the verdict is no more than a guess).
 create or replace macro availability(class, category, confidence) as case

@@ -21,11 +21,7 @@ finals as (
     join cat_milestones c on c.is_final
     left join timeline_milestones_fresh t on t.lead_key = m.lead_key and t.milestone = c.milestone
     where m.depth = 0
-      and (len(c.regions) = 0 or list_contains(c.regions, o.region))
-      and (len(c.product_lines) = 0 or list_contains(c.product_lines, o.product_line))
-      and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, o.legal_entity))
-      and (len(c.tiers) = 0 or list_contains(c.tiers, o.tier))
-      and (len(c.workflows) = 0 or list_contains(c.workflows, o.workflow))
+      and expects(c, o)
     group by m.lead_key
 )
 select

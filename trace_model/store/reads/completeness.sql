@@ -2,7 +2,7 @@
 -- before, what is, and what explains the rest. Latest period first, then entity, currency and the path.
 -- $period 'day'|'week'|'month'; $from_day, $until_day date; $legal_entity, $currency varchar or null; $as_of timestamptz
 -- columns: day (first of the period), legal_entity, currency, order_count, order_amount, milestone, label, owner_team, count, amount, due_count, due_amount, and
---   <reason>_count, <reason>_amount for in_transit, exception, not_seen, passed_over, lessened, more. due_amount - amount = the sum of the six.
+--   <reason>_count, <reason>_amount for in_transit, exception, in_part, not_seen, passed_over, lessened, more. due_amount - amount = the sum of the seven.
 --   Amounts in the order's currency; those that end in _reporting in reporting currency, rounded order by order (without a rate: nothing).
 with gathered as (
     -- by what there are few of first: the sums below then cost nothing
@@ -21,6 +21,8 @@ counted as (
         coalesce(sum(due_reporting - reporting) filter (explanation = 'in_transit'), 0)::decimal(18, 2) as in_transit_reporting,
         coalesce(sum(steps) filter (explanation = 'exception'), 0)::bigint as exception_count, coalesce(sum(difference) filter (explanation = 'exception'), 0)::decimal(18, 2) as exception_amount,
         coalesce(sum(due_reporting - reporting) filter (explanation = 'exception'), 0)::decimal(18, 2) as exception_reporting,
+        coalesce(sum(steps) filter (explanation = 'in_part'), 0)::bigint as in_part_count, coalesce(sum(difference) filter (explanation = 'in_part'), 0)::decimal(18, 2) as in_part_amount,
+        coalesce(sum(due_reporting - reporting) filter (explanation = 'in_part'), 0)::decimal(18, 2) as in_part_reporting,
         coalesce(sum(steps) filter (explanation = 'not_seen'), 0)::bigint as not_seen_count, coalesce(sum(difference) filter (explanation = 'not_seen'), 0)::decimal(18, 2) as not_seen_amount,
         coalesce(sum(due_reporting - reporting) filter (explanation = 'not_seen'), 0)::decimal(18, 2) as not_seen_reporting,
         coalesce(sum(steps) filter (explanation = 'passed_over'), 0)::bigint as passed_over_count, coalesce(sum(difference) filter (explanation = 'passed_over'), 0)::decimal(18, 2) as passed_over_amount,

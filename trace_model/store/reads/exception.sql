@@ -16,11 +16,7 @@ following as (
     select t.lead_key, arg_min(c.milestone, c.position) as milestone, arg_min(c.label, c.position) as label
     from timelines t
     join cat_milestones c on c.expected = 'always'
-        and (len(c.regions) = 0 or list_contains(c.regions, t.region))
-        and (len(c.product_lines) = 0 or list_contains(c.product_lines, t.product_line))
-        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, t.legal_entity))
-        and (len(c.tiers) = 0 or list_contains(c.tiers, t.tier))
-        and (len(c.workflows) = 0 or list_contains(c.workflows, t.workflow))
+        and expects(c, t)
     left join timeline_milestones m on m.lead_key = t.lead_key and m.milestone = c.milestone
     where t.lead_key in (select lead_key from held) and (m.complete_at is null or m.complete_at > $as_of)
     group by t.lead_key

@@ -102,8 +102,21 @@ left join timeline_milestones b on b.lead_key = t.lead_key and b.milestone = to_
 left join clocks_at(as_of) c on c.lead_key = t.lead_key and c.promise in (select promise from cat_promises where start = from_milestone and stop = to_milestone)
 where a.reached_at <= as_of and a.reached_at > as_of - to_days(days) and coalesce(t.cancelled_at > as_of, true);
 
+-- declared_steps: one row per milestone of the declared path (expected: always), each with a bit of its own (at most 62), in path order. An order's own
+-- path is those it `expects`.
+create or replace view declared_steps as
+select *, (row_number() over (order by position) - 1)::int as step_bit from cat_milestones where expected = 'always';
+
+-- highest_bit: the place of the highest bit of a mask above 0.
+create or replace macro highest_bit(mask) as strlen(bin(mask)) - 1;
+
+-- passed_over: of an order's path (bits), the steps it passed over: not there, neither seen nor complete without (a credit left nothing to pay), though a
+-- later one was seen. A step seen in part, or taken back, is not passed over. The one rule of the process map and of completeness.
+create or replace macro passed_over(there, seen, path) as
+    case when seen & path > 0 then path & ~there & ((1::bigint << highest_bit(seen & path)) - 1) else 0 end;
+
 -- flow_leads: one row per timeline that started on the days from_day..until_day (UTC) and was not cancelled by `as_of`, with its fate as bits, one a step of
--- the declared path (at most 62): what it reached, what it waits for, what stands in the way. kind_key: orders of one day, entity, currency, segment and
+-- the declared path: what it reached, what it waits for, what stands in the way. kind_key: orders of one day, entity, currency, segment and
 -- fate are of one kind, since all that is said of a step is then the same for them. part_amount (of step part_bit, where one alone is covered in parts):
 -- they are of one kind if all fall short, or all go beyond. Where several are (amounts), each order is a kind of its own.
 create or replace macro flow_leads(as_of, from_day, until_day) as table
@@ -113,11 +126,12 @@ with leads as (
     from timelines
     where started_at <= as_of and started_at::date between from_day and until_day and coalesce(cancelled_at > as_of, true)
 ),
-declared as (select *, (row_number() over (order by position) - 1)::int as step_bit from cat_milestones where expected = 'always'),
 reached as (
     select m.lead_key, bit_or(1::bigint << c.step_bit) as mask,
-        bit_or(case when m.complete_at <= as_of then 1::bigint << c.step_bit else 0 end) as complete_mask
-    from timeline_milestones m join declared c using (milestone)
+        bit_or(case when m.reached_at <= as_of then 1::bigint << c.step_bit else 0 end) as seen_mask,
+        bit_or(case when m.complete_at <= as_of then 1::bigint << c.step_bit else 0 end) as complete_mask,
+        bit_or(case when m.undone_at <= as_of then 1::bigint << c.step_bit else 0 end) as undone_mask
+    from timeline_milestones m join declared_steps c using (milestone)
     where least(m.reached_at, m.complete_at) <= as_of
     group by m.lead_key
 ),
@@ -132,7 +146,7 @@ parts as (
                 when 'quantity' then l.whole * least(m.covered_quantity / nullif(l.quantity, 0), 1)
             end::decimal(18, 2) as amount
         from timeline_milestones m
-        join declared c using (milestone)
+        join declared_steps c using (milestone)
         join leads l using (lead_key)
         where c.covers <> 'once' and least(m.reached_at, m.complete_at) <= as_of
     )
@@ -142,7 +156,7 @@ parts as (
 awaited as (
     select s.lead_key, bit_or(1::bigint << c.step_bit) as awaited_mask,
         bit_or(case when s.state = 'breached' then 1::bigint << c.step_bit else 0 end) as breached_mask
-    from open_clocks(as_of) s join declared c on c.milestone = s.stop
+    from open_clocks(as_of) s join declared_steps c on c.milestone = s.stop
     group by s.lead_key
 ),
 failing as (
@@ -150,11 +164,12 @@ failing as (
     from open_failures(as_of) f
     join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
     left join cat_operations o on o.operation = f.operation
-    left join declared c on c.milestone = o.milestone or (o.milestone is null and c.object_type = coalesce(o.object_type, f.object_type))
+    left join declared_steps c on c.milestone = o.milestone or (o.milestone is null and c.object_type = coalesce(o.object_type, f.object_type))
     group by m.lead_key
 ),
 known as (
-    select l.*, coalesce(r.mask, 0) as mask, coalesce(r.complete_mask, 0) as complete_mask, coalesce(w.awaited_mask, 0) as awaited_mask,
+    select l.*, coalesce(r.mask, 0) as mask, coalesce(r.seen_mask, 0) as seen_mask, coalesce(r.complete_mask, 0) as complete_mask,
+        coalesce(r.undone_mask, 0) as undone_mask, coalesce(w.awaited_mask, 0) as awaited_mask,
         coalesce(w.breached_mask, 0) as breached_mask, f.lead_key is not null as is_failing, coalesce(f.failing_mask, 0) as failing_mask,
         coalesce(l.stuck_at > as_of, false) as is_still_early, case when a.part_count = 1 then a.part_bit end as part_bit,
         case when a.part_count = 1 then a.part_amount end as part_amount, a.amounts, x.rate
@@ -165,7 +180,7 @@ known as (
     left join failing f on f.lead_key = l.lead_key
     left join cat_rates x on x.currency = l.currency
 )
-select *, hash(day, legal_entity, currency, region, product_line, entity, tier, workflow, mask, complete_mask, awaited_mask, breached_mask, is_failing, failing_mask,
+select *, hash(day, legal_entity, currency, region, product_line, entity, tier, workflow, mask, seen_mask, complete_mask, undone_mask, awaited_mask, breached_mask, is_failing, failing_mask,
     is_still_early, sign(whole), part_bit, sign(part_amount), sign(part_amount - whole), case when amounts is not null then lead_key end) as kind_key
 from known;
 
@@ -174,44 +189,39 @@ from known;
 -- kind, which `members` are {lead_key, whole, part_amount}: so what is decided costs by the kinds, which are few.
 -- explanation (null: they do not differ): exception (an open one stands in the way: of the step's
 -- operation, or of one of its object that has no step), in_transit (within its promise, or without one not yet stuck),
--- not_seen (past that, and nothing was seen of it), passed_over (never seen, though a later step was), lessened (complete with less: a credit),
+-- in_part (past that, and a part of it was seen, or all of it was taken back), not_seen (past that, and nothing was seen of it), passed_over, lessened (complete with less: a credit),
 -- more (covers more than the step before). difference = due_amount - amount, so that what is explained adds up to the whole.
 -- due_part, amount_part: of what these are for each order: 'none', 'whole', 'part' (its part_amount), or 'own' (of the single order of the kind).
 -- Those that end in _reporting are in reporting currency, rounded order by order (without a rate: null).
 create or replace macro flow_steps(as_of, from_day, until_day) as table
 with kinds as materialized (
-    select kind_key, any_value(columns(lambda c: c in ('day', 'legal_entity', 'currency', 'region', 'product_line', 'entity', 'tier', 'workflow', 'mask', 'complete_mask',
-            'awaited_mask', 'breached_mask', 'is_failing', 'failing_mask', 'is_still_early', 'part_bit', 'amounts', 'rate'))),
+    select kind_key, any_value(columns(lambda c: c in ('day', 'legal_entity', 'currency', 'region', 'product_line', 'entity', 'tier', 'workflow', 'mask', 'seen_mask', 'complete_mask',
+            'undone_mask', 'awaited_mask', 'breached_mask', 'is_failing', 'failing_mask', 'is_still_early', 'part_bit', 'amounts', 'rate'))),
         count(*) as order_count, sum(whole) as whole, sum((whole * rate)::decimal(18, 2)) as whole_reporting,
         sum(part_amount) as part_amount, sum((part_amount * rate)::decimal(18, 2)) as part_reporting,
         list({'lead_key': lead_key, 'whole': whole, 'part_amount': part_amount}) as members
     from flow_leads(as_of, from_day, until_day)
     group by kind_key
 ),
-declared as (select *, (row_number() over (order by position) - 1)::int as step_bit from cat_milestones where expected = 'always'),
 paths as (
     select s.*, c.milestone, c.position, c.step_bit, lag(c.step_bit) over path as before_bit,
-        bit_or(1::bigint << c.step_bit) over (partition by s.region, s.product_line, s.entity, s.tier, s.workflow) as path_mask
-    from (select distinct region, product_line, entity, tier, workflow from kinds) s
-    join declared c on (len(c.regions) = 0 or list_contains(c.regions, s.region))
-        and (len(c.product_lines) = 0 or list_contains(c.product_lines, s.product_line))
-        and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, s.entity))
-        and (len(c.tiers) = 0 or list_contains(c.tiers, s.tier))
-        and (len(c.workflows) = 0 or list_contains(c.workflows, s.workflow))
-    window path as (partition by s.region, s.product_line, s.entity, s.tier, s.workflow order by c.position)
+        bit_or(1::bigint << c.step_bit) over (partition by s.region, s.product_line, s.legal_entity, s.tier, s.workflow) as path_mask
+    from (select distinct region, product_line, entity as legal_entity, tier, workflow from kinds) s
+    join declared_steps c on expects(c, s)
+    window path as (partition by s.region, s.product_line, s.legal_entity, s.tier, s.workflow order by c.position)
 ),
 steps as (
     select k.*, p.milestone, p.position, p.step_bit, p.before_bit is null as is_first,
-        1::bigint << p.step_bit as own, k.mask & p.path_mask as on_path,
+        1::bigint << p.step_bit as own, k.mask & p.path_mask as on_path, passed_over(k.mask, k.seen_mask, p.path_mask) as passed_mask,
         p.before_bit is null or (k.mask & p.path_mask) >> p.before_bit > 0 as is_due,
         k.mask & p.path_mask & ((1::bigint << p.step_bit) - 1) as on_path_before
     from kinds k
     join paths p on p.region is not distinct from k.region and p.product_line is not distinct from k.product_line
-        and p.entity is not distinct from k.entity and p.tier is not distinct from k.tier and p.workflow is not distinct from k.workflow
+        and p.legal_entity is not distinct from k.entity and p.tier is not distinct from k.tier and p.workflow is not distinct from k.workflow
 ),
 placed as (
-    select *, mask & own > 0 as is_reached, on_path >> (step_bit + 1) > 0 as is_passed,
-        case when on_path_before > 0 then floor(log2(on_path_before))::int end as due_bit,
+    select *, mask & own > 0 as is_reached,
+        case when on_path_before > 0 then highest_bit(on_path_before) end as due_bit,
         case
             when mask & own = 0 then 'none'
             when amounts[step_bit] is not null then 'own'
@@ -243,9 +253,10 @@ select day, legal_entity, currency, rate, members, order_count, whole::decimal(1
         when complete_mask & own > 0 or (is_reached and amount = due_amount) then null
         when failing_mask & own > 0 then 'exception'
         when awaited_mask & own > 0 and breached_mask & own = 0 then 'in_transit'
-        when is_passed then 'passed_over'
+        when passed_mask & own > 0 then 'passed_over'
         when is_failing then 'exception'
-        when awaited_mask & own = 0 and is_still_early then 'in_transit'
+        when awaited_mask & own = 0 and undone_mask & own = 0 and is_still_early then 'in_transit'
+        when is_reached then 'in_part'
         else 'not_seen'
     end as explanation
 from measured;
@@ -330,61 +341,88 @@ select s.system, s.hour, s.span_count,
     end as evidence
 from trace_stitching s;
 
+-- step_position, step_at: which milestone a step of order_walks reached, and when.
+create or replace macro step_position(step) as step & 1023;
+create or replace macro step_at(step) as make_timestamptz(step >> 10);
+
 -- order_walks: one row per timeline that started in the days before as_of and reached a milestone by then, with its path: `steps`, sorted, each
 -- an instant and a milestone's position in one number (step_at, step_position). So a path is sorted order by order, not as millions of rows:
 -- by time, and at one instant as the catalogue declares them. Until the year 2255, and for less than 1,024 milestones.
+-- deviations (null: none): in which ways its path is not the declared one of its segment, as {kind, position, other_position, from_position,
+-- to_position}. out_of_order: the milestone at `position` was reached before `other`, which is declared before it. skipped: it was passed over
+-- (passed_over), first by `other`. from, to: the step of the path that did so first (null where an earlier one had; from null: it began there).
+-- Decided once for each way that orders of a segment went, of which there are few.
 create or replace macro order_walks(as_of, days, in_region, in_product_line, in_legal_entity) as table
-select m.lead_key, any_value(t.reporting_amount) as reporting_amount, list_sort(list(epoch_us(m.reached_at) * 1024 + c.position)) as steps
-from timeline_milestones m
-join timelines t using (lead_key)
-join cat_milestones c using (milestone)
-where m.reached_at <= as_of and t.started_at <= as_of and t.started_at > as_of - to_days(days)
-  and (in_region is null or t.region = in_region)
-  and (in_product_line is null or t.product_line = in_product_line)
-  and (in_legal_entity is null or t.legal_entity = in_legal_entity)
-group by m.lead_key;
-create or replace macro step_position(step) as step & 1023;
-create or replace macro step_at(step) as make_timestamptz(step >> 10);
+with leads as (
+    select lead_key, reporting_amount, hash(region, product_line, legal_entity, tier, workflow) as segment_key
+    from timelines
+    where started_at <= as_of and started_at > as_of - to_days(days)
+      and (in_region is null or region = in_region)
+      and (in_product_line is null or product_line = in_product_line)
+      and (in_legal_entity is null or legal_entity = in_legal_entity)
+),
+milestones as (
+    select c.milestone, c.position, d.step_bit from cat_milestones c left join declared_steps d using (milestone)
+),
+stepped as (
+    select m.lead_key, any_value(l.reporting_amount) as reporting_amount, any_value(l.segment_key) as segment_key,
+        list_sort(list(epoch_us(m.reached_at) * 1024 + c.position) filter (m.reached_at <= as_of)) as steps,
+        coalesce(bit_or(1::bigint << c.step_bit), 0) as there_mask
+    from timeline_milestones m
+    join leads l using (lead_key)
+    join milestones c using (milestone)
+    where least(m.reached_at, m.complete_at) <= as_of
+    group by m.lead_key
+),
+walked as (
+    select *, [step_position(x) for x in steps] as path, hash(path, there_mask, segment_key) as way_key
+    from stepped
+    where steps is not null
+),
+ways as (
+    select w.*, t.region, t.product_line, t.legal_entity, t.tier, t.workflow
+    from (
+        select way_key, any_value(lead_key) as lead_key, any_value(path) as path, any_value(there_mask) as there_mask from walked group by way_key
+    ) w
+    join timelines t using (lead_key)
+),
+declared as (
+    select w.way_key, any_value(w.there_mask) as there_mask, any_value(w.path) as path, bit_or(1::bigint << d.step_bit) as path_mask,
+        bit_or(case when list_contains(w.path, d.position) then 1::bigint << d.step_bit else 0 end) as seen_mask,
+        list_filter(any_value(w.path), lambda x: list_contains(list(d.position), x)) as on_path
+    from ways w join declared_steps d on expects(d, w)
+    group by w.way_key
+),
+deviating as (
+    select w.way_key, w.path, 'out_of_order' as kind, w.on_path[e.i] as position, w.on_path[l.i] as other_position,
+        case when e.i = list_position([x > w.on_path[l.i] for x in w.on_path], true) then w.on_path[e.i] end as to_position
+    from declared w, unnest(range(1, len(w.on_path) + 1)) e(i), unnest(range(e.i + 1, len(w.on_path) + 1)) l(i)
+    where w.on_path[e.i] > w.on_path[l.i]
+    union all
+    select w.way_key, w.path, 'skipped', d.position, [x for x in w.on_path if x > d.position][1], [x for x in w.on_path if x > d.position][1]
+    from declared w join declared_steps d on passed_over(w.there_mask, w.seen_mask, w.path_mask) & (1::bigint << d.step_bit) > 0
+),
+deviations as (
+    select way_key, list({'kind': kind, 'position': position, 'other_position': other_position,
+        'from_position': path[list_position(path, to_position) - 1], 'to_position': to_position}) as deviations
+    from deviating
+    group by way_key
+)
+select w.lead_key, w.reporting_amount, w.steps, d.deviations
+from walked w left join deviations d using (way_key);
+
 
 -- order_paths: one row per timeline of order_walks and milestone it reached, with the one that came next; null where it stands now.
 create or replace macro order_paths(as_of, days, in_region, in_product_line, in_legal_entity) as table
 select lead_key, reporting_amount, unnest(steps) as step, unnest(steps[2:]) as next_step
 from order_walks(as_of, days, in_region, in_product_line, in_legal_entity);
 
--- in_segment: whether a segment's conditions hold for a timeline (none named matches all).
-create or replace macro in_segment(named, value) as len(named) = 0 or list_contains(named, value);
-
--- order_deviations: one row per timeline and way in which its path is not the declared one.
--- kind out_of_order: `milestone` was reached before `other`, which is declared before it. kind skipped: `milestone`, which the timeline's
--- segment expects, was not reached though `other`, a later one, was.
--- Decided once for each path that orders of a segment took, of which there are few.
+-- order_deviations: one row per timeline of order_walks and way in which it deviates.
 create or replace macro order_deviations(as_of, days, in_region, in_product_line, in_legal_entity) as table
-with declared as (
-    select list(position) as positions from cat_milestones where expected = 'always'
-),
-walked as (
-    select w.lead_key, t.region, t.product_line, t.legal_entity, t.tier, t.workflow, [step_position(s) for s in w.steps] as path
-    from order_walks(as_of, days, in_region, in_product_line, in_legal_entity) w join timelines t using (lead_key)
-),
-paths as (
-    -- by the paths as they are first, of which there are few: then only the declared milestones are looked at
-    select p.*, [s for s in p.path if list_contains(d.positions, s)] as declared_path
-    from (select distinct region, product_line, legal_entity, tier, workflow, path from walked) p cross join declared d
-),
-deviating as (
-    select p.*, 'out_of_order' as kind, p.declared_path[e.i] as position, p.declared_path[l.i] as other_position
-    from paths p, unnest(range(1, len(p.declared_path) + 1)) e(i), unnest(range(e.i + 1, len(p.declared_path) + 1)) l(i)
-    where p.declared_path[e.i] > p.declared_path[l.i]
-    union all
-    select p.*, 'skipped', c.position, list_max(p.declared_path)
-    from paths p
-    join cat_milestones c on c.expected = 'always' and c.position < list_max(p.declared_path) and not list_contains(p.declared_path, c.position)
-        and in_segment(c.regions, p.region) and in_segment(c.product_lines, p.product_line)
-        and in_segment(c.legal_entities, p.legal_entity) and in_segment(c.tiers, p.tier) and in_segment(c.workflows, p.workflow)
-)
-select d.kind, w.lead_key, m.milestone, o.milestone as other
-from deviating d
-join walked w on w.path = d.path and w.region is not distinct from d.region and w.product_line is not distinct from d.product_line
-    and w.legal_entity is not distinct from d.legal_entity and w.tier is not distinct from d.tier and w.workflow is not distinct from d.workflow
-join cat_milestones m on m.position = d.position
-join cat_milestones o on o.position = d.other_position;
+select w.lead_key, w.reporting_amount, w.kind, m.milestone, o.milestone as other
+from (
+    select lead_key, reporting_amount, unnest(deviations, recursive := true)
+    from order_walks(as_of, days, in_region, in_product_line, in_legal_entity)
+) w
+join cat_milestones m on m.position = w.position
+join cat_milestones o on o.position = w.other_position;

@@ -10,11 +10,7 @@ from cat_milestones c
 cross join (select * from timelines where lead_key = $lead_key) l
 left join timeline_milestones t on t.lead_key = l.lead_key and t.milestone = c.milestone
 where c.expected = 'always' and (t.reached_at is null or t.reached_at > $as_of or (t.coverage = 'partial' and c.covers <> 'once'))
-  and (len(c.regions) = 0 or list_contains(c.regions, l.region))
-  and (len(c.product_lines) = 0 or list_contains(c.product_lines, l.product_line))
-  and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, l.legal_entity))
-  and (len(c.tiers) = 0 or list_contains(c.tiers, l.tier))
-  and (len(c.workflows) = 0 or list_contains(c.workflows, l.workflow))
+  and expects(c, l)
   and coalesce(l.completed_at > $as_of, true) and coalesce(l.cancelled_at > $as_of, true)
 order by c.position < (
     select max(p.position) from timeline_milestones m join cat_milestones p using (milestone)

@@ -31,9 +31,5 @@ left join timeline_milestones t on t.lead_key = $lead_key and t.milestone = c.mi
 left join planned p on p.milestone = c.milestone
 where r.reached_at is not null
    or (c.expected = 'always'
-       and (len(c.regions) = 0 or list_contains(c.regions, l.region))
-       and (len(c.product_lines) = 0 or list_contains(c.product_lines, l.product_line))
-       and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, l.legal_entity))
-       and (len(c.tiers) = 0 or list_contains(c.tiers, l.tier))
-       and (len(c.workflows) = 0 or list_contains(c.workflows, l.workflow)))
+       and expects(c, l))
 order by c.position, r.reached_at nulls last, r.object_id
