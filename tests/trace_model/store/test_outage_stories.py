@@ -170,6 +170,18 @@ def test_an_outage_is_ongoing_then_recovering_then_over_and_silent_where_nobody_
     assert state(3 * 3600) == ["silent"]
 
 
+def test_an_outage_that_fails_again_after_an_answer_goes_on() -> None:
+    s = Calls()
+    for number in range(4):
+        s.down(f"SO-{number}", number)
+    s.fine("SO-8", 20)
+    s.down("SO-9", 40)
+    rows = told(s.spans)
+    [outage] = outages(rows)
+    assert (outage["last_failed_at"], outage["ended_at"]) == (instant(41), None)
+    assert [r["state"] for r in rows.ask("select state from outages_now(?)", [instant(60)])] == ["ongoing"]
+
+
 def test_spans_that_come_late_move_the_start_and_split_what_was_one_outage() -> None:
     s = Calls()
     for number in range(12):

@@ -93,7 +93,8 @@ select
         -- what failed is not known, yet nothing else came back, whatever was asked and for whom
         or (answers_within = 0 and subjects >= 5 and operations >= 2)
     ) as found_at,
-    max(ended_at) as last_failed_at, arg_max(answered_after_at, (ended_at, trace_id, span_id)) as ended_at,
+    -- in a struct, since arg_max passes over what is null: an earlier failure's answer would end what still fails
+    max(ended_at) as last_failed_at, arg_max({'at': answered_after_at}, (ended_at, trace_id, span_id)).at as ended_at,
     arg_max(closed_at, (ended_at, trace_id, span_id)) as closed_at,
     count(*) as failed_run_count, sum(call_count)::bigint as failed_call_count, max(answers_within)::bigint as answered_count
 from counted
