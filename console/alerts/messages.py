@@ -122,7 +122,8 @@ def place(alert: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """
     match alert["kind"]:
         case "breach" | "at_risk" | "stuck" if alert["member_count"] == 1 and alert["example_type"]:
-            return "order", {"type": alert["example_type"], "id": alert["example_id"]}
+            scope = {"scope": alert["example_scope"]} if alert["example_scope"] else {}
+            return "order", {"type": alert["example_type"], "id": alert["example_id"], **scope}
         case "breach":
             return "orders", {"state": "breached", "promise": alert["promise"]}
         case "at_risk":

@@ -63,7 +63,7 @@ def process_orders(
     )  # fmt: skip
     shown = [
         {
-            "lead": thing(row["lead_type"], row["lead_id"], row["scope"]),
+            "lead": thing(row["lead_type"], row["lead_id"], row["lead_scope"]),
             "customer": row["customer"],
             "amount": row["amount"],
             "currency": row["currency"],

@@ -55,7 +55,7 @@ def orphans(
         near.setdefault(c["orphan_key"], []).append(
             {
                 "object": _named(c, "object"),
-                "lead": thing(c["lead_type"], c["lead_id"]),
+                "lead": thing(c["lead_type"], c["lead_id"], c["lead_scope"]),
                 "score": c["score"],
                 "reasons": c["reasons"],
                 "seconds_apart": c["seconds_apart"],

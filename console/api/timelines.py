@@ -152,8 +152,8 @@ def timeline_as_dict(r: Resources, t: dict[str, Any], at: datetime) -> dict[str,
         ],
         "links": [
             {
-                "from": thing(k["from_type"], k["from_id"]),
-                "to": thing(k["to_type"], k["to_id"]),
+                "from": thing(k["from_type"], k["from_id"], k["from_scope"]),
+                "to": thing(k["to_type"], k["to_id"], k["to_scope"]),
                 "kind": k["kind"],
                 "source": k["source"],
                 "confidence": float(k["confidence"]),
@@ -253,7 +253,7 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
         "sentence": e["sentence"],
         "operation": e["operation"],
         "system": e["system"],
-        "object": thing(e["object_type"], e["object_id"]),
+        "object": thing(e["object_type"], e["object_id"], e.get("object_scope")),
         "error_code": e["error_code"],
         "http_status": e["http_status"],
         "message": e["message"],
@@ -271,7 +271,10 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
         "span_id": e["span_id"],
     }
     if "lead_id" in e:
-        shape |= {"lead": thing(e["lead_type"], e["lead_id"]), "blocked_amount": amount(e["blocked_amount"])}
+        shape |= {
+            "lead": thing(e["lead_type"], e["lead_id"], e["lead_scope"]),
+            "blocked_amount": amount(e["blocked_amount"]),
+        }
     return shape
 
 
@@ -302,7 +305,7 @@ def timelines(
     )  # fmt: skip
     shown = [
         {
-            "lead": thing(t["lead_type"], t["lead_id"]),
+            "lead": thing(t["lead_type"], t["lead_id"], t["lead_scope"]),
             "state": t["state"],
             "amount": t["amount"],
             "currency": t["currency"],

@@ -244,7 +244,7 @@ def _when(view: View, delivery: Row) -> Html:
 
 
 def _order(view: View, member: Row) -> str | None:
-    return view.link("order", type=member["object_type"], id=member["object_id"]) if member["object_type"] else None
+    return view.order(member) if member["lead_id"] else None
 
 
 def _matching(silence: Row) -> str:

@@ -186,9 +186,7 @@ def orders(view: View, rows: list[dict[str, Any]]) -> Html:
         Column("What differs", lambda r: two_lines(r["clocks"] or "", r["exceptions"] or ""), "clip"),
     ]
     caption = "States first, then promises judged otherwise, exceptions, and other due times; most money first."
-    return table(
-        columns, rows, href=lambda r: view.link("order", type=r["lead_type"], id=r["lead_id"]), caption=caption
-    )
+    return table(columns, rows, href=lambda r: view.order(r), caption=caption)
 
 
 def exceptions(view: View, rows: list[dict[str, Any]]) -> Html:
@@ -208,9 +206,7 @@ def exceptions(view: View, rows: list[dict[str, Any]]) -> Html:
         Column("Said", lambda r: r["sentence"] or "", "clip", wide=True),
     ]
     caption = "Most blocked money first."
-    return table(
-        columns, rows, href=lambda r: view.link("order", type=r["object_type"], id=r["object_id"]), caption=caption
-    )
+    return table(columns, rows, href=lambda r: view.order(r, "object"), caption=caption)
 
 
 def alerts(view: View, rows: list[dict[str, Any]]) -> Html:
@@ -232,7 +228,7 @@ def alerts(view: View, rows: list[dict[str, Any]]) -> Html:
     return table(
         columns,
         rows,
-        href=lambda r: view.link("order", type=r["object_type"], id=r["object_id"]) if r["object_type"] else None,
+        href=lambda r: view.order(r, "object") if r["object_type"] else None,
         caption="By kind, then by instant.",
     )
 

@@ -178,7 +178,7 @@ def objects(view: View, asked: dict[str, Any], ask: Asked) -> None:
     shown = table(
         columns,
         found,
-        href=lambda o: view.link("order", type=o["lead_type"], id=o["lead_id"]),
+        href=lambda o: view.order(o),
         caption=f"Largest difference in {view.reporting_currency} first.",
     )
     panel(join([title, shown, pages]), key="objects")

@@ -196,7 +196,7 @@ def members(view: View) -> None:
     shown = table(
         columns,
         rows,
-        href=lambda e: view.link("order", type=e["lead_type"], id=e["lead_id"]) if e["lead_id"] else None,
+        href=lambda e: view.order(e) if e["lead_id"] else None,
         caption=f"Open first, then most money, {len(rows)} of {wording.count(rows[0]['total_count'] if rows else 0)}. "
         "A refusal during the outage is none of its exceptions.",
     )

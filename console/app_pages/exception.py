@@ -65,11 +65,7 @@ else:
         if may_read(view):
             exception_parts.payloads(view.rows("exception_payloads", exception_id=e["exception_id"]))
     elif not e["trace_id"]:
-        traces = (
-            link("The order's traces", view.link("order", type=e["lead_type"], id=e["lead_id"], part="traces"))
-            if e["lead_id"]
-            else None
-        )
+        traces = link("The order's traces", view.order(e, part="traces")) if e["lead_id"] else None
         why = join(["No span failed: this was found by comparing facts. ", traces])
         panel(empty("No trace of its own.", why), key="no_trace")
     else:

@@ -53,7 +53,7 @@ def choices(view: View, rows: list[dict[str, Any]]) -> None:
     body = table(
         columns,
         rows,
-        href=lambda t: view.link("order", type=t["lead_type"], id=t["lead_id"], scope=t["scope"]),
+        href=lambda t: view.order(t),
         caption="By the system or legal entity whose id it is.",
     )
     panel(join([head("Which one?", note="systems use this id for different orders"), body]), key="choices")

@@ -187,7 +187,7 @@ def orders(view: View) -> None:
     shown = table(
         columns,
         found,
-        href=lambda o: view.link("order", type=o["lead_type"], id=o["lead_id"], scope=o["scope"]),
+        href=lambda o: view.order(o),
         caption="Slowest first, then largest.",
     )
     panel(join([head(title, note=note), pages, shown]), key="orders")

@@ -162,8 +162,8 @@ def _items(view: View, plan: Row, ask: Asked) -> None:
     proof = "An outcome is proven by traces or by the target itself, never by an engine's answer."
     shown = table(
         columns,
-        [{"item": item_of(row)} for row in rows],
-        href=lambda i: view.link("order", type=i["item"].object_type, id=i["item"].object_id),
+        [{"item": item_of(row), **row} for row in rows],
+        href=lambda i: view.order(i, "object"),
         caption=f"In the order of sending: most money per hour left first. {proof}",
     )
     panel(join([filter_bar.pager(view, "replays", ask, len(rows), total), shown]), key="plan_items")

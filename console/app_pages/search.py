@@ -34,9 +34,7 @@ def found(view: View) -> None:
     body = table(
         columns,
         rows,
-        href=lambda m: (
-            view.link("order", type=m["lead_type"], id=m["lead_id"], scope=m["lead_scope"]) if m["lead_id"] else None
-        ),
+        href=lambda m: view.order(m) if m["lead_id"] else None,
         caption=f"{how_many}: exact ones first, then the beginning of an id, then any part.",
     )
     panel(body, key="found")

@@ -198,8 +198,7 @@ def _candidate(view: View, c: Row | None) -> Child:
     label = f"{c['object_type']} {_called(c)}".replace("_", " ")
     if not c["lead_id"]:
         return label
-    scope = c["scope"] if (c["lead_type"], c["lead_id"]) == (c["object_type"], c["object_id"]) else None
-    return link(label, view.link("order", type=c["lead_type"], id=c["lead_id"], scope=scope))
+    return link(label, view.order(c))
 
 
 def _reasons(c: Row) -> list[str]:

@@ -38,7 +38,7 @@ def at_stake(view: View, e: Row) -> Html:
     order = (
         link(
             f"{e['lead_type']} {e['lead_id']}".replace("_", " "),
-            view.link("order", type=e["lead_type"], id=e["lead_id"]),
+            view.order(e),
         )
         if e["lead_id"]
         else None

@@ -132,7 +132,7 @@ def _search(view: View) -> None:
         exact = [row for row in found if row["distance"] == 0 and row["lead_count"] == 1]
         if len(exact) == 1:
             hit = exact[0]
-            go_to(view.link("order", type=hit["lead_type"], id=hit["lead_id"], scope=hit["lead_scope"]))
+            go_to(view.order(hit))
         else:
             go_to(view.link("search", q=wanted))
 

@@ -176,7 +176,7 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
 
 def objects(view: View, lead: Row, rows: Sequence[Row], links: Sequence[Row]) -> Html:
     """What belongs to the timeline; a shared object names the other orders that hold a share in it."""
-    mine = {(row["object_type"], row["object_id"]) for row in rows}
+    mine = {(row["object_type"], row["object_id"], row["scope"]) for row in rows}
     columns = [
         Column("Object", lambda o: two_lines(o["object_id"], o["label"]), "fit"),
         Column("System", lambda o: filter_bar.system(o["system"]), "fit"),
@@ -198,18 +198,20 @@ def objects(view: View, lead: Row, rows: Sequence[Row], links: Sequence[Row]) ->
     )
 
 
-def _others(view: View, lead: Row, o: Row, links: Sequence[Row], mine: set[tuple[str, str]]) -> Child:
+def _others(view: View, lead: Row, o: Row, links: Sequence[Row], mine: set[tuple[str, str, str]]) -> Child:
     if o["shared_by"] <= 1:
         return tag("span", "—", class_="quiet")
     outside = {
-        (k["to_type"], k["to_id"])
+        (k["to_type"], k["to_id"], k["to_scope"])
         for k in links
-        if (k["from_type"], k["from_id"]) == (o["object_type"], o["object_id"])
-        and (k["to_type"], k["to_id"]) not in mine
+        if (k["from_type"], k["from_id"], k["from_scope"]) == (o["object_type"], o["object_id"], o["scope"])
+        and (k["to_type"], k["to_id"], k["to_scope"]) not in mine
     }
-    named = [(kind, id_) for kind, id_ in sorted(outside) if kind in (lead["lead_type"], "order")]
+    named = [one for one in sorted(outside) if one[0] in (lead["lead_type"], "order")]
     if named:
-        return join([[link(id_, view.link("order", type=kind, id=id_)), "  "] for kind, id_ in named])
+        return join(
+            [[link(id_, view.link("order", type=kind, id=id_, scope=scope)), "  "] for kind, id_, scope in named]
+        )
     return link(wording.plural(o["shared_by"] - 1, "other order"), view.link("search", q=o["object_id"]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -53,6 +54,10 @@ class View:
     def link(self, path: str, **parameters: object) -> str:
         """The address of a room that shows the same moment as this one."""
         return rooms.link(path, **parameters, as_of=None if self.live else wire(self.as_of))
+
+    def order(self, row: Mapping[str, Any], of: str = "lead", **parameters: object) -> str:
+        """The timeline of what a row names by `lead_type`, `lead_id`, `lead_scope` (or `object_type` ...): two systems may use one id."""
+        return self.link("order", type=row[f"{of}_type"], id=row[f"{of}_id"], scope=row[f"{of}_scope"], **parameters)
 
     def money(self, amount: Decimal | float | None, currency: str | None = None, *, cents: bool = False) -> str:
         """An amount, in reporting currency unless another is named."""

@@ -62,7 +62,7 @@ create or replace table timeline_members (
     amount decimal(18, 4), quantity decimal(18, 4), parts struct("from" double, until double)[]
 );
 create or replace table timelines (
-    lead_key ubigint, lead_type varchar, lead_id varchar, customer_id varchar, customer_name varchar, amount decimal(18, 4),
+    lead_key ubigint, lead_type varchar, lead_id varchar, lead_scope varchar, customer_id varchar, customer_name varchar, amount decimal(18, 4),
     currency varchar, reporting_amount decimal(18, 2), quantity decimal(18, 4), region varchar, product_line varchar,
     legal_entity varchar, tier varchar, workflow varchar, started_at timestamptz, last_progress_at timestamptz,
     last_milestone varchar, stuck_at timestamptz, completed_at timestamptz, cancelled_at timestamptz
@@ -76,7 +76,7 @@ create or replace table timeline_pauses (
     lead_key ubigint, pause varchar, from_at timestamptz, until_at timestamptz, opened_by varchar, closed_by varchar
 );
 create or replace table object_stakes (
-    object_key ubigint, lead_key ubigint, lead_type varchar, lead_id varchar, lead_count bigint, customer_id varchar, customer_name varchar,
+    object_key ubigint, object_scope varchar, lead_key ubigint, lead_type varchar, lead_id varchar, lead_scope varchar, lead_count bigint, customer_id varchar, customer_name varchar,
     blocked_amount decimal(18, 2), region varchar, legal_entity varchar, product_line varchar, owner_rules bigint
 );
 create or replace table clocks (

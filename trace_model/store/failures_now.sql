@@ -213,7 +213,7 @@ judged as (
         case when j.resolved_by_hand_at >= s.stopped_at then 'resolved' else 'open' end as state,
         case when j.resolved_by_hand_at >= s.stopped_at then j.resolved_by_hand_at end as resolved_at_then,
         j.kind, j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team, j.assigned_person,
-        j.snoozed_until, j.resolved_by_hand_at, s.lead_key, s.lead_type, s.lead_id, 1::bigint as lead_count, s.customer_id, s.customer_name,
+        j.snoozed_until, j.resolved_by_hand_at, s.lead_scope as object_scope, s.lead_key, s.lead_type, s.lead_id, s.lead_scope, 1::bigint as lead_count, s.customer_id, s.customer_name,
         s.reporting_amount as blocked_amount, s.region, s.legal_entity, s.product_line, first_of(j.owner_rules & coalesce(o.owner_rules, 0)) as owner_position
     from stuck s
     join cat_checks h on h.milestone is not distinct from s.last_milestone and h.kind = 'stuck_flow'

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 from functools import partial
 from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
-from console.api.timelines import timeline
+from console.alerts.messages import place
+from console.api.exceptions import exceptions
+from console.api.process import process_orders
+from console.api.timelines import timeline, timelines
 from console.finding import timelines_named
 from tests.console.pages import conftest
 from tests.console.pages.conftest import NOON, House, Open, rows, shown
@@ -35,6 +42,10 @@ def _scoped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             amount=amount,
             currency="EUR",
             customer_name=f"Of {entity}",
+        )
+        made.span("erp.create_order", 101, order_id="1001", service=entity, amount=amount, currency="EUR")
+        made.span(
+            "tax.determine", 102, order_id="1001", service=entity, error="tax number is missing", error_code="TAX"
         )
     made.span(
         "billing.issue_invoice",
@@ -85,3 +96,52 @@ def test_the_api_lists_the_choices_and_takes_a_scope(scoped: House) -> None:
 def test_what_stands_in_one_timeline_leads_to_the_right_one(scoped: House) -> None:
     found = timelines_named(partial(scoped.store.rows, as_of=NOON), "invoice", "INV-5")
     assert [(t["lead_id"], t["scope"]) for t in found] == [("1001", "erp-de")]
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("orders", {}),
+        ("completeness", {}),
+        ("invoice_latency", {}),
+        ("kpis", {"part": "flow", "kpi": "order_acceptance", "week": "0"}),
+        ("kpis", {"part": "interfaces", "operation": "tax.determine"}),
+        ("process_map", {"from": "order_submitted", "to": "order_accepted"}),
+        ("search", {"q": "1001"}),
+        ("order", {"type": "order", "id": "1001"}),
+    ],
+)
+def test_every_link_to_one_of_them_says_whose_it_is(
+    scoped: House, page: Open, name: str, address: dict[str, str]
+) -> None:
+    led = leads(page(name, **address))
+    assert {scope for _, scope in led} == {"erp-de", "erp-us"}, "each by its own link, and none without"
+
+
+def test_an_exception_leads_to_the_order_that_it_holds_up(scoped: House, page: Open) -> None:
+    asked: dict[str, Any] = dict.fromkeys(("state", "class", "category", "owner_team", "group_id", "system"))
+    for e in scoped.store.rows("exceptions", **asked, offset=0, limit=10, as_of=NOON):
+        assert leads(page("exception", id=e["exception_id"])) >= {("1001", e["lead_scope"])}
+        assert e["object_scope"] == e["lead_scope"]
+
+
+def test_the_api_and_alerts_say_whose_order_it_is(scoped: House) -> None:
+    listed = timelines(scoped.resources, NOON)["timelines"]
+    taken = process_orders(scoped.resources, NOON, from_="order_submitted", to="order_accepted")["orders"]
+    failed = exceptions(scoped.resources, NOON)["exceptions"]
+    for rows_ in (listed, taken, failed):
+        assert {row["lead"].get("scope") for row in rows_} == {"erp-de", "erp-us"}
+    alert = {
+        "kind": "breach",
+        "member_count": 1,
+        "example_type": "order",
+        "example_id": "1001",
+        "example_scope": "erp-us",
+    }
+    assert place(alert) == ("order", {"type": "order", "id": "1001", "scope": "erp-us"})
+
+
+def leads(at: Any) -> set[tuple[str, str | None]]:
+    """Every order that a page leads to: its id, and whose it is."""
+    found = (parse_qs(html.unescape(query)) for query in re.findall(r'href="\./order\?([^"]+)"', conftest.markup(at)))
+    return {(q["id"][0], q.get("scope", [None])[0]) for q in found if q["type"] == ["order"]}

@@ -2,9 +2,11 @@
 -- together, whom that concerns, and the owner rules that fit it so far (bit n: the n-th rule). Replaced by object_key.
 -- A shared object's failure counts the money of each order it holds up. lead_key is null where it stands in no timeline.
 with failing as (
-    select object_key, any_value(case when object_type = 'customer' then object_id end) as own_customer_id
-    from failures semi join touched_stakes using (object_key)
-    group by object_key
+    select f.object_key, any_value(o.scope) as object_scope, any_value(case when f.object_type = 'customer' then f.object_id end) as own_customer_id
+    from failures f
+    semi join touched_stakes s on s.object_key = f.object_key
+    left join objects o on o.object_key = f.object_key
+    group by f.object_key
 ),
 places as (
     select object_key, lead_key from timeline_members where direction <> 'up' and object_key in (select object_key from failing)
@@ -12,7 +14,8 @@ places as (
 held_up as (
     select p.object_key,
         arg_min(t.lead_key, (t.lead_type <> 'order', t.lead_id)) as lead_key, arg_min(t.lead_type, (t.lead_type <> 'order', t.lead_id)) as lead_type,
-        arg_min(t.lead_id, (t.lead_type <> 'order', t.lead_id)) as lead_id, count(*) as lead_count,
+        arg_min(t.lead_id, (t.lead_type <> 'order', t.lead_id)) as lead_id, arg_min(t.lead_scope, (t.lead_type <> 'order', t.lead_id)) as lead_scope,
+        count(*) as lead_count,
         arg_min(t.customer_id, (t.lead_type <> 'order', t.lead_id)) as customer_id, arg_min(t.customer_name, (t.lead_type <> 'order', t.lead_id)) as customer_name,
         sum(t.reporting_amount)::decimal(18, 2) as blocked_amount, arg_min(t.region, (t.lead_type <> 'order', t.lead_id)) as region,
         arg_min(t.legal_entity, (t.lead_type <> 'order', t.lead_id)) as legal_entity, arg_min(t.product_line, (t.lead_type <> 'order', t.lead_id)) as product_line
@@ -20,7 +23,7 @@ held_up as (
     group by p.object_key
 ),
 known as (
-    select f.object_key, h.* exclude (object_key) replace (coalesce(h.customer_id, f.own_customer_id) as customer_id)
+    select f.object_key, f.object_scope, h.* exclude (object_key) replace (coalesce(h.customer_id, f.own_customer_id) as customer_id)
     from failing f left join held_up h on h.object_key = f.object_key
 ),
 fitting as (

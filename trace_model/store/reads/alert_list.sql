@@ -1,7 +1,7 @@
 -- alert_list: one row per alert raised by $as_of. Open first, then the latest raised, then the id.
 -- $state 'open'|'ended' or null; $kind, $owner_team varchar or null; $alert_id varchar or null; $as_of timestamptz; $offset, $limit int
 -- columns: as alerts, plus state 'open'|'resolved'|'withdrawn', ended_at, end_text, member_count (still concerned), left_count, withdrawn_count, amount (of those
---   still concerned, reporting currency), example_type, example_id (the longest concerned), examples (first three ids), first_due_at, acknowledged_by, acknowledged_at,
+--   still concerned, reporting currency), example_type, example_id, example_scope (the longest concerned, and whose id it is), examples (first three ids), first_due_at, acknowledged_by, acknowledged_at,
 --   escalated_at, delivered_count, pending_count, failed_count, last_error, updated_at, update_text, total_count
 with shown as (
     select * from alerts where raised_at <= $as_of and ($alert_id is null or alert_id = $alert_id)
@@ -20,9 +20,11 @@ members as (
         count(*) filter (d.because = 'withdrawn') as withdrawn_count, sum(m.amount) filter (d.member_no is null) as amount,
         arg_min(m.object_type, (m.since, m.object_id)) filter (d.member_no is null) as example_type,
         arg_min(m.object_id, (m.since, m.object_id)) filter (d.member_no is null) as example_id,
+        arg_min(t.lead_scope, (m.since, m.object_id)) filter (d.member_no is null) as example_scope,
         list(m.object_id order by m.since, m.object_id) filter (d.member_no is null) as ids,
         min(m.since) filter (d.member_no is null) as first_due_at
     from alert_members m
+    left join timelines t on t.lead_key = m.lead_key and t.lead_type = m.object_type and t.lead_id = m.object_id
     left join alert_departures d on d.member_no = m.member_no and d.left_at <= $as_of
     where m.joined_at <= $as_of and m.alert_id in (select alert_id from shown)
     group by m.alert_id
@@ -39,7 +41,7 @@ sent as (
 ),
 listed as (
     select a.*, coalesce(e.end_event, 'open') as state, e.ended_at, e.end_text, coalesce(m.member_count, 0) as member_count, coalesce(m.left_count, 0) as left_count,
-        coalesce(m.withdrawn_count, 0) as withdrawn_count, m.amount::decimal(18, 2) as amount, m.example_type, m.example_id, m.ids[1:3] as examples, m.first_due_at,
+        coalesce(m.withdrawn_count, 0) as withdrawn_count, m.amount::decimal(18, 2) as amount, m.example_type, m.example_id, m.example_scope, m.ids[1:3] as examples, m.first_due_at,
         coalesce(w.acknowledged_by, g.acknowledged_by) as acknowledged_by,
         coalesce(w.acknowledged_at, g.acknowledged_at) as acknowledged_at, e.escalated_at,
         coalesce(s.delivered_count, 0) as delivered_count, coalesce(s.pending_count, 0) as pending_count, coalesce(s.failed_count, 0) as failed_count, s.last_error,

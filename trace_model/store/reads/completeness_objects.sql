@@ -1,7 +1,7 @@
 -- completeness_objects: one row per order and step at which what should be there and what is differ, with the reason: a difference object by object.
 -- Largest difference (reporting currency) first, then the id, then the path.
 -- $from_day, $until_day date (of the order's start, UTC); $legal_entity, $currency, $milestone, $explanation varchar or null; $offset, $limit int; $as_of timestamptz
--- columns: lead_type, lead_id, customer_name, day, legal_entity, currency, order_amount, milestone, label, due_amount, amount, difference (order's currency),
+-- columns: lead_type, lead_id, lead_scope, customer_name, day, legal_entity, currency, order_amount, milestone, label, due_amount, amount, difference (order's currency),
 --   reporting_difference, explanation, due_at (of the promise that waits), exception_id, group_id, sentence, owner_team, system, total_count, total_difference (reporting)
 with orders as (
     select s.lead.lead_key as lead_key, s.day, s.legal_entity, s.currency, s.milestone, s.position, s.explanation, s.lead.whole as order_amount,
@@ -22,7 +22,7 @@ differing as (
 ),
 totals as (select count(*) as total_count, sum(reporting_difference)::decimal(18, 2) as total_difference from differing),
 page as (
-    select d.*, t.lead_type, t.lead_id, t.customer_name
+    select d.*, t.lead_type, t.lead_id, t.lead_scope, t.customer_name
     from differing d join timelines t using (lead_key)
     order by abs(d.reporting_difference) desc nulls last, t.lead_id, d.position
     limit $limit offset $offset
@@ -41,7 +41,7 @@ awaited as (
     where lead_key in (select lead_key from page)
     group by lead_key, stop
 )
-select p.lead_type, p.lead_id, p.customer_name, p.day, p.legal_entity, p.currency, p.order_amount, p.milestone, c.label, p.due_amount, p.amount, p.difference,
+select p.lead_type, p.lead_id, p.lead_scope, p.customer_name, p.day, p.legal_entity, p.currency, p.order_amount, p.milestone, c.label, p.due_amount, p.amount, p.difference,
     p.reporting_difference, p.explanation, w.due_at, f.exception_id, f.group_id, f.sentence, c.owner_team, c.system, t.total_count, t.total_difference
 from page p
 cross join totals t

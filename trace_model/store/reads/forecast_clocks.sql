@@ -1,7 +1,7 @@
 -- forecast_clocks: one row per open clock at $as_of with its chance to breach. Most money at stake first: chance x amount.
 -- Curves are those of the last fit that knew nothing later than $as_of; without one the chance is the elapsed share, like_count 0.
 -- $promise, $region, $product_line, $legal_entity varchar or null; $with_breached boolean; $offset, $limit int; $as_of timestamptz
--- columns: lead_type, lead_id, customer_name, reporting_amount, promise, label, stop, owner_team, state, started_at, due_at,
+-- columns: lead_type, lead_id, lead_scope, customer_name, reporting_amount, promise, label, stop, owner_team, state, started_at, due_at,
 --   age_share (1 = due), chance (0..1; 1 once breached), at_stake (reporting currency), segment (the like orders; '' all of
 --   the promise), like_count (like clocks seen at this age), fitted_as_of, total_count, total_at_stake (of all that match)
 with latest as (
@@ -10,7 +10,7 @@ with latest as (
 running as (
     select a.lead_key, a.promise, a.started_at, a.due_at, a.age_s / a.within_s as age_share, p.label, p.stop, v.owner_team, p.position,
         case when a.due_at < $as_of then 'breached' when a.at_risk_at <= $as_of then 'at_risk' else 'running' end as state,
-        t.lead_type, t.lead_id, t.customer_name, t.reporting_amount, segment_path(t.tier, t.product_line, t.region) as path
+        t.lead_type, t.lead_id, t.lead_scope, t.customer_name, t.reporting_amount, segment_path(t.tier, t.product_line, t.region) as path
     from clock_ages($as_of) a
     join timelines t using (lead_key)
     join cat_promises p on p.promise = a.promise
@@ -50,7 +50,7 @@ chances as (
     asof left join curves c on c.promise = p.promise and c.segment = p.segment and c.from_share <= p.age_share
     left join due d on d.promise = p.promise and d.segment = p.segment
 )
-select lead_type, lead_id, customer_name, reporting_amount, promise, label, stop, owner_team, state, started_at, due_at, age_share, chance,
+select lead_type, lead_id, lead_scope, customer_name, reporting_amount, promise, label, stop, owner_team, state, started_at, due_at, age_share, chance,
     (chance * reporting_amount)::decimal(18, 2) as at_stake, coalesce(segment, '') as segment, like_count, fitted_as_of,
     count(*) over () as total_count, sum(chance * reporting_amount) over ()::decimal(18, 2) as total_at_stake
 from chances

@@ -1,7 +1,7 @@
 -- kpi_duration_orders: one row per order that completed the duration $kpi in week $week before $as_of: the rows behind a point. Longest first.
 -- $kpi varchar; $week int or null (any of $weeks); $weeks int; $region, $product_line, $legal_entity varchar or null; $offset, $limit int; $as_of timestamptz
--- columns: lead_type, lead_id, customer_name, amount, currency, reporting_amount, region, product_line, legal_entity, from_at, until_at, duration_s, week, total_count
-select lead_type, lead_id, customer_name, amount, currency, reporting_amount, region, product_line, legal_entity, from_at, until_at, duration_s, week,
+-- columns: lead_type, lead_id, lead_scope, customer_name, amount, currency, reporting_amount, region, product_line, legal_entity, from_at, until_at, duration_s, week, total_count
+select lead_type, lead_id, lead_scope, customer_name, amount, currency, reporting_amount, region, product_line, legal_entity, from_at, until_at, duration_s, week,
     count(*) over () as total_count
 from order_durations($as_of, $weeks)
 where kpi = $kpi and ($week is null or week = $week)

@@ -311,7 +311,7 @@ from runs r left join repeated d on d.operation = r.operation and d.mention_key 
 
 -- unpaid_orders: one row per timeline invoiced and not fully paid at `as_of`, with what of the invoiced amount is open, in reporting currency.
 create or replace macro unpaid_orders(as_of) as table
-select t.lead_type, t.lead_id, t.customer_name, t.amount, t.currency, t.reporting_amount, t.region, t.product_line, t.legal_entity,
+select t.lead_type, t.lead_id, t.lead_scope, t.customer_name, t.amount, t.currency, t.reporting_amount, t.region, t.product_line, t.legal_entity,
     greatest(coalesce(i.covered_amount * r.rate, t.reporting_amount) - coalesce(p.covered_amount * r.rate, 0), 0)::decimal(18, 2) as unpaid_amount,
     i.reached_at as invoiced_at, epoch(as_of::timestamptz) - epoch(i.reached_at) as age_s, c.due_at,
     case when c.due_at < as_of then 'overdue' else 'open' end as state, coalesce(p.coverage, 'none') as coverage

@@ -1,7 +1,7 @@
 -- outage_members: one row per operation and object that failed in one outage. Open exceptions first, then resolved ones, then those that the engine's own
 -- retries healed before they became exceptions (state 'healed', no exception_id); most money, then oldest.
 -- $outage_id varchar; $offset, $limit int; $as_of timestamptz
--- columns: exception_id, group_id, class, category, state, operation, operation_label, object_type, object_id, lead_type, lead_id, order_ids, customer_name,
+-- columns: exception_id, group_id, class, category, state, operation, operation_label, object_type, object_id, lead_type, lead_id, lead_scope, order_ids, customer_name,
 --   blocked_amount (reporting currency), first_failed_at and failed_run_count (in this outage), opened_at, resolved_at, sentence, total_count
 with hit as (
     select r.operation, coalesce(a.object_key, r.mention_key) as object_key, min(r.ended_at) as first_failed_at, count(*) as failed_run_count
@@ -20,7 +20,7 @@ held_up as (
     group by m.object_key
 )
 select f.exception_id, f.group_id, f.class, f.category, coalesce(f.state, 'healed') as state, h.operation, p.label as operation_label, b.object_type, b.object_id,
-    k.lead_type, k.lead_id, coalesce(u.order_ids, []) as order_ids, coalesce(k.customer_name, u.customer_name) as customer_name,
+    k.lead_type, k.lead_id, k.lead_scope, coalesce(u.order_ids, []) as order_ids, coalesce(k.customer_name, u.customer_name) as customer_name,
     coalesce(k.blocked_amount, u.amount) as blocked_amount, h.first_failed_at, h.failed_run_count, f.opened_at, f.resolved_at_then as resolved_at, f.sentence,
     count(*) over () as total_count
 from hit h

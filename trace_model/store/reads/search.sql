@@ -30,10 +30,9 @@ best as (
 )
 select b.object_type, b.object_id, b.scope, b.matched, b.distance,
     arg_min(t.lead_type, (t.lead_type <> 'order', t.lead_id)) as lead_type, arg_min(t.lead_id, (t.lead_type <> 'order', t.lead_id)) as lead_id,
-    arg_min(l.scope, (t.lead_type <> 'order', t.lead_id)) as lead_scope, count(t.lead_id) as lead_count
+    arg_min(t.lead_scope, (t.lead_type <> 'order', t.lead_id)) as lead_scope, count(t.lead_id) as lead_count
 from best b
 left join timeline_members m on m.object_key = b.object_key
 left join timelines t on t.lead_key = m.lead_key
-left join objects l on l.object_key = t.lead_key
 group by b.object_key, b.object_type, b.object_id, b.scope, b.matched, b.distance
 order by b.distance, b.object_type <> 'order', length(b.object_id), b.object_id, b.scope

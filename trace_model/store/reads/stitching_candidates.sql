@@ -1,6 +1,6 @@
 -- stitching_candidates: the nearest possible parents of each orphan, at most $most of them, the likeliest first.
 -- $orphans ubigint[]; $most int; $as_of timestamptz
--- columns: orphan_key, object_key, object_type, object_id, scope, customer, amount, currency, lead_type, lead_id, seconds_apart,
+-- columns: orphan_key, object_key, object_type, object_id, scope, customer, amount, currency, lead_type, lead_id, lead_scope, seconds_apart,
 --   reasons (what speaks for it, in words), score (0 to 0.99; only a person makes it sure)
 -- Looked for among parents of a declared type that share the customer, the amount, the correlation ID or a number of the id, or came
 -- within ten minutes of it.
@@ -73,7 +73,8 @@ nearest as (
     qualify row_number() over (partition by orphan_key order by score desc, seconds_apart, object_key) <= $most
 )
 select n.orphan_key, n.object_key, n.object_type, n.object_id, n.scope, n.customer, n.amount, n.currency,
-    min(t.lead_type) as lead_type, min(t.lead_id) as lead_id, n.seconds_apart, n.reasons, n.score
+    arg_min(t.lead_type, (t.lead_type <> 'order', t.lead_id)) as lead_type, arg_min(t.lead_id, (t.lead_type <> 'order', t.lead_id)) as lead_id,
+    arg_min(t.lead_scope, (t.lead_type <> 'order', t.lead_id)) as lead_scope, n.seconds_apart, n.reasons, n.score
 from nearest n
 left join timeline_members m on m.object_key = n.object_key
 left join timelines t on t.lead_key = m.lead_key

@@ -1,8 +1,8 @@
 -- unbilled: one row per order accepted and not yet (fully) invoiced at $as_of: ageing of unbilled revenue. Largest amount first.
 -- $region, $product_line, $legal_entity varchar or null; $limit int; $as_of timestamptz
--- columns: lead_type, lead_id, customer_name, amount, currency, reporting_amount, unbilled_amount (reporting), accepted_at, age_s, due_at, state, coverage, total_count, total_unbilled
+-- columns: lead_type, lead_id, lead_scope, customer_name, amount, currency, reporting_amount, unbilled_amount (reporting), accepted_at, age_s, due_at, state, coverage, total_count, total_unbilled
 with open as (
-    select t.lead_type, t.lead_id, t.customer_name, t.amount, t.currency, t.reporting_amount, a.reached_at as accepted_at, t.state, t.region, t.legal_entity, t.product_line,
+    select t.lead_type, t.lead_id, t.lead_scope, t.customer_name, t.amount, t.currency, t.reporting_amount, a.reached_at as accepted_at, t.state, t.region, t.legal_entity, t.product_line,
         coalesce(i.coverage, 'none') as coverage,
         greatest(t.reporting_amount - coalesce(i.covered_amount * r.rate, 0), 0)::decimal(18, 2) as unbilled_amount,
         (select min(c.due_at) from clocks_at($as_of) c join cat_promises p using (promise) where c.lead_key = t.lead_key and p.stop = 'invoice_issued') as due_at

@@ -1,14 +1,14 @@
 -- alerts: one row per thing that would have deserved an alert in the $days days before $as_of under one catalogue, kept as before_alerts and
 -- after_alerts. Things of one cause whose times overlap are one alert: alert_no of its cause_key.
 -- $as_of timestamptz; $days int; $kinds varchar[]; $transient_grace_s, $grace_s double; $queue_depth int; $queue_teams varchar[], $queue_depths int[]
--- columns: kind, subject, lead_key, object_type, object_id, owner_team, class, category, system, promise, group_id, title, amount, since, until,
+-- columns: kind, subject, lead_key, object_type, object_id, object_scope, owner_team, class, category, system, promise, group_id, title, amount, since, until,
 --   cause_key, alert_no, alert_amount (reporting currency)
 -- What time alone decides is exact; a timeline that was stuck and moved on since is not among them, nor is what people snoozed left out.
 with span as (select $as_of::timestamptz - to_days($days) as from_at, $as_of::timestamptz as until_at),
 failing as materialized (
     select f.exception_id, f.episode, f.object_key, f.object_type, f.object_id, f.system, f.opened_at, f.last_failed_at,
         case when row_number() over (partition by f.exception_id order by f.episode desc) = 1 then k.resolved_at_then else f.resolved_at end as ended_at,
-        s.group_id, s.class, s.category, s.transient, f.sentence, k.owner_team, k.lead_key, k.blocked_amount
+        s.group_id, s.class, s.category, s.transient, f.sentence, k.owner_team, k.lead_key, k.object_scope, k.blocked_amount
     from failures f
     join signatures s using (signature)
     join known_failures($as_of) k on k.exception_id = f.exception_id
@@ -19,7 +19,7 @@ blocking as (
     from failing f join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
 ),
 instants as (
-    select c.lead_key, c.promise, c.label, c.owner_team, t.lead_type, t.lead_id, t.reporting_amount, k.kind,
+    select c.lead_key, c.promise, c.label, c.owner_team, t.lead_type, t.lead_id, t.lead_scope, t.reporting_amount, k.kind,
         case k.kind when 'breach' then c.due_at else c.at_risk_at end as since,
         least(c.stopped_at_then, t.completed_at, t.cancelled_at, case k.kind when 'at_risk' then c.due_at end) as until
     from clock_states($as_of) c
@@ -27,14 +27,14 @@ instants as (
     cross join (values ('breach'), ('at_risk')) k(kind)
 ),
 promised as (
-    select i.kind, i.promise || ':' || i.lead_key as subject, i.lead_key, i.lead_type as object_type, i.lead_id as object_id, i.promise,
+    select i.kind, i.promise || ':' || i.lead_key as subject, i.lead_key, i.lead_type as object_type, i.lead_id as object_id, i.lead_scope as object_scope, i.promise,
         i.label as title, i.reporting_amount as amount, i.since, i.until,
         coalesce(arg_max(b.owner_team, b.last_failed_at), i.owner_team) as owner_team, arg_max(b.class, b.last_failed_at) as class
     from instants i
     cross join span s
     left join blocking b on b.lead_key = i.lead_key and b.opened_at <= i.since and (b.ended_at is null or b.ended_at > i.since)
     where i.since > s.from_at and i.since <= s.until_at and (i.until is null or i.until > i.since)
-    group by i.kind, i.promise, i.lead_key, i.lead_type, i.lead_id, i.label, i.reporting_amount, i.since, i.until, i.owner_team
+    group by i.kind, i.promise, i.lead_key, i.lead_type, i.lead_id, i.lead_scope, i.label, i.reporting_amount, i.since, i.until, i.owner_team
 ),
 reached as (
     select lead_key, arg_max(c.milestone, (m.reached_at, c.position)) as milestone, arg_max(c.label, (m.reached_at, c.position)) as label,
@@ -44,7 +44,7 @@ reached as (
     group by lead_key
 ),
 stuck as (
-    select 'stuck' as kind, 'stuck:' || t.lead_key as subject, t.lead_key, t.lead_type as object_type, t.lead_id as object_id,
+    select 'stuck' as kind, 'stuck:' || t.lead_key as subject, t.lead_key, t.lead_type as object_type, t.lead_id as object_id, t.lead_scope as object_scope,
         coalesce(r.milestone, 'start') as promise, 'after ' || coalesce(r.label, 'the first sign') as title, t.reporting_amount as amount,
         t.stuck_at as since, coalesce(t.promise_team, r.owner_team) as owner_team
     from timeline_states($as_of) t left join reached r using (lead_key)
@@ -81,7 +81,7 @@ systems as (
     where coalesce(p.next_at, $as_of) > p.last_at + to_seconds(c.silent_after_s)
 ),
 exceptions as (
-    select 'exception' as kind, 'exception:' || f.exception_id || ':' || f.episode as subject, f.lead_key, f.object_type, f.object_id, f.owner_team,
+    select 'exception' as kind, 'exception:' || f.exception_id || ':' || f.episode as subject, f.lead_key, f.object_type, f.object_id, f.object_scope, f.owner_team,
         f.class, f.category, f.system, f.group_id, f.sentence as title, f.blocked_amount as amount, f.ended_at as until,
         f.opened_at + to_microseconds((case when f.transient then $transient_grace_s else $grace_s end * 1000000)::bigint) as since
     from failing f

@@ -1,9 +1,9 @@
 -- exception_changes: one row per exception that differs between before_exceptions and after_exceptions. Most money first, then id.
--- columns: exception_id, object_type, object_id, operation, lead_key, sentence, change 'appears'|'goes'|'state'|'class'|'owner'|'group',
+-- columns: exception_id, object_type, object_id, object_scope, operation, lead_key, sentence, change 'appears'|'goes'|'state'|'class'|'owner'|'group',
 --   before_state, after_state, before_class, after_class, before_category, after_category, before_owner_team, after_owner_team,
 --   reporting_amount (blocked, reporting currency)
 select coalesce(a.exception_id, b.exception_id) as exception_id, coalesce(a.object_type, b.object_type) as object_type,
-    coalesce(a.object_id, b.object_id) as object_id, coalesce(a.operation, b.operation) as operation, coalesce(a.lead_key, b.lead_key) as lead_key,
+    coalesce(a.object_id, b.object_id) as object_id, coalesce(a.object_scope, b.object_scope) as object_scope, coalesce(a.operation, b.operation) as operation, coalesce(a.lead_key, b.lead_key) as lead_key,
     coalesce(a.sentence, b.sentence) as sentence,
     case
         when b.exception_id is null then 'appears'

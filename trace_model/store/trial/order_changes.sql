@@ -1,6 +1,6 @@
 -- order_changes: one row per order that would differ: in state, in a clock or in an exception. Changes of state first, then clocks judged
 -- otherwise, exceptions, and clocks that only fall due at another time; within each most money, then id.
--- columns: lead_type, lead_id, customer_name, amount, currency, reporting_amount, change 'appears'|'goes'|'state'|'clocks'|'exceptions'|'instants',
+-- columns: lead_type, lead_id, lead_scope, customer_name, amount, currency, reporting_amount, change 'appears'|'goes'|'state'|'clocks'|'exceptions'|'instants',
 --   before_state, after_state, clocks, exceptions (what differs, in words), clock_count, exception_count
 with clocks as (
     select lead_key, count(*) as clock_count, bool_or(change <> 'instants') as is_judged_anew,
@@ -24,7 +24,7 @@ exceptions as (
         end, '; ' order by operation, object_id) as words
     from exception_changes where lead_key is not null group by lead_key
 )
-select coalesce(a.lead_type, b.lead_type) as lead_type, coalesce(a.lead_id, b.lead_id) as lead_id,
+select coalesce(a.lead_type, b.lead_type) as lead_type, coalesce(a.lead_id, b.lead_id) as lead_id, coalesce(a.lead_scope, b.lead_scope) as lead_scope,
     coalesce(a.customer_name, b.customer_name) as customer_name, coalesce(a.amount, b.amount) as amount, coalesce(a.currency, b.currency) as currency,
     coalesce(a.reporting_amount, b.reporting_amount) as reporting_amount,
     case
