@@ -41,7 +41,7 @@ def run() -> list[dict[str, Any]]:
         )
         backtest_s, result = _timed(lambda: forecasts.backtest(now))
     table = [_score("running clocks", score, 0.05) for score in result.scores]
-    table += [_score("promises not begun", score, None) for score in result.later_scores]
+    table += [_score("promises not begun", score, 0.05) for score in result.later_scores]
     table += [
         {
             "warned_by": w.rule,
@@ -73,8 +73,8 @@ def run() -> list[dict[str, Any]]:
     return table
 
 
-def _score(about: str, score: Score, bar: float | None) -> dict[str, Any]:
-    is_bar = bar is not None and score.promise == "all" and score.rule == "forecast"
+def _score(about: str, score: Score, bar: float) -> dict[str, Any]:
+    is_bar = score.promise == "all" and score.rule == "forecast"
     return {
         "about": about,
         "promise": score.promise,
