@@ -25,6 +25,8 @@ st.set_page_config(page_title=f"{page.title} · Cashtrail", page_icon=ICON, layo
 if shell.sign_in() and not going():
     with timed(room.path):
         shell.sidebar(room)
-        with guarded(room.title):
+        body = st.container()
+        # stands below what has come so far, from half a second on until all has
+        with st.skeleton(height=240), body, guarded(room.title):
             page.run()
         dialogs.show()

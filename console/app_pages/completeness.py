@@ -36,8 +36,7 @@ REASONS: dict[str, tuple[str, str, str]] = {
     "lessened": ("Credited", "gray", "complete with less: a credit note, or rounding"),
     "more": ("More", "yellow", "covers more than the step before"),
 }
-UNEXPLAINED = ("exception", "in_part", "not_seen", "passed_over")
-"""What time alone does not explain."""
+UNEXPLAINED = ("exception", "in_part", "not_seen", "passed_over")  # by time alone
 ROWS_BY = {"day": "By day", "week": "By week", "month": "By month"}
 GROUPS = 40
 FILE = downloads.columns(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from console.components import rooms as house_rooms
 from console.components.waterfall import by_descent
+from tests.console.pages import conftest
 from tests.console.pages.conftest import NOON, House, Open, markup, rows, shown
 
 EMPTY = {
@@ -201,3 +203,10 @@ def test_a_poller_that_fails_says_why(house: House, page: Open) -> None:
     [row] = [row for row in rows(page("ingest")) if row.startswith("CRM orders")]
     assert "Failing" in row
     assert "it answered HTTP 500" in row
+
+
+def test_no_page_writes_its_notes_onto_the_screen() -> None:
+    """Streamlit shows a string that stands alone in a page's script."""
+    for page in (conftest.CONSOLE / "app_pages").glob("*.py"):
+        alone = [s.value for s in ast.parse(page.read_text("utf-8")).body[1:] if isinstance(s, ast.Expr)]
+        assert not [e.value for e in alone if isinstance(e, ast.Constant)], page.name
