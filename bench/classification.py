@@ -158,20 +158,34 @@ def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 
 def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
-    """One row per body and mode, with the time one signature takes; then one per fresh part and mode as first judged."""
+    """One row per body (all public codes are one) and mode, with the time one signature takes; then one per mode of the
+    fresh codes as first judged, by rules alone and with learned words beside them, with the worst of their samples.
+    """
     rules = load_rules()
     rows = []
-    for name, entries in bodies(data):
+    dev = [(name, entries) for name, entries in bodies(data) if name == "dev"]
+    for name, entries in [*dev, ("public, learned from", read_entries(PUBLIC))]:
+        duration = _duration_us(entries, rules)
         for blind in (True, False):
             judged = judge(entries, rules, blind=blind)
-            rows.append({"body": name, "mode": "blind" if blind else "shipped", **score(judged)})
-        rows[-1]["us_per_signature"] = _duration_us(entries, rules)
+            mode = "blind" if blind else "shipped"
+            rows.append({"body": name, "mode": mode, **score(judged), "us_per_signature": duration})
+    with_words = learned_parts()
     first: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for one in first_judgements():
-        first[one["part"], one["mode"]].append(one)
-    for (part, mode), judged_first in first.items():
-        rows.append({"body": f"fresh {part}", "mode": f"{mode}, first judged", **first_scores(judged_first)})
+        first["rules and words" if one["part"] in with_words else "rules alone", one["mode"]].append(one)
+    for (judges, mode), judged_first in first.items():
+        rows.append({"body": f"fresh, {judges}", "mode": mode, **first_scores(judged_first), **_worst(judged_first)})
     return rows
+
+
+def _worst(judged_first: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How many samples there were, and the share of classes that was right in the worst of them."""
+    samples: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one in judged_first:
+        samples[one["part"]].append(one)
+    shares = [_share(sum(one["class_right"] for one in sample), len(sample)) for sample in samples.values()]
+    return {"samples": len(shares), "worst_class_right": min(shares)}
 
 
 def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
