@@ -332,12 +332,14 @@ class Projector:
             self._scratch("30a_coverage_steps")
         elif relation is CLOCKS:
             self._scratch("33_clock_starts")
+            self._scratch("33a_clock_targets")
+            self._scratch("33b_clock_stretches", empty=not self._number("select count(*) from timeline_pauses_fresh"))
 
     def _derive_checks(self) -> None:
         """What contradicts itself, or stands still, among the touched timelines is a failure too."""
         self._scratch("39_doubtful_leads")
         self._scratch("40_check_failures", empty=not self._number("select count(*) from doubtful_leads"))
-        self._scratch("42_duplicate_leads", empty=not self._number("select count(*) from touched_parents"))
+        self._scratch("42_duplicate_leads", empty=not self._number(self._files["41a_shared_parents"]))
         self._c.execute("insert into check_failures by name from duplicate_leads")
         self._keep_check_failures()
 

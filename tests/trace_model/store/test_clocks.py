@@ -124,7 +124,8 @@ def derive(
         c.register("given", given)
         c.execute(f"create or replace table {name}_fresh as from {name} limit 0")
         c.execute(f"insert into {name}_fresh by name from given")
-    c.execute(f"create or replace table clock_starts as {sql('projection/33_clock_starts.sql')}")
+    for scratch in ("33_clock_starts", "33a_clock_targets", "33b_clock_stretches"):
+        c.execute(f"create or replace table {scratch.split('_', 1)[1]} as {sql(f'projection/{scratch}.sql')}")
     found = c.sql(sql("projection/34_clocks.sql")).to_arrow_table().to_pylist()
     by_lead: dict[int, list[dict[str, Any]]] = {}
     for row in found:  # an instant in a repeated hour equals no other one until it is said in UTC

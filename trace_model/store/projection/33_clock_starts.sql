@@ -28,11 +28,16 @@ started as (
     left join timeline_milestones_fresh e on e.lead_key = b.lead_key and e.milestone = b.stop
 ),
 counted as (
-    select s.* exclude (by_close), greatest(s.started_at, case when s.started_at <= h.until_at then h.counts_from_at end) as counts_from_at,
-        case when s.by_close then s.calendar end as close_calendar
-    from started s
+    -- most calendars have no cut-off
+    select *, started_at as counts_from_at from started where calendar not in (select calendar from cat_start_shifts)
+    union all
+    select s.*, greatest(s.started_at, case when s.started_at <= h.until_at then h.counts_from_at end)
+    from (from started where calendar in (select calendar from cat_start_shifts)) s
     asof left join cat_start_shifts h on h.calendar = s.calendar and h.from_at < s.started_at
 )
-select c.* exclude (close_calendar), m.closes_at
-from counted c
-asof left join cat_closes m on m.calendar = c.close_calendar and m.from_at <= c.started_at
+-- and most promises no month-end close
+select * exclude (by_close), null::timestamptz as closes_at from counted where not by_close
+union all
+select c.* exclude (by_close), m.closes_at
+from (from counted where by_close) c
+asof left join cat_closes m on m.calendar = c.calendar and m.from_at <= c.started_at

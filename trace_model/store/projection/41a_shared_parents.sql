@@ -1,0 +1,9 @@
+-- One number: of the touched parents, those with more than one child below them.
+select count(*)
+from (
+    select parent_key
+    from links
+    where kind = 'part_of' and parent_key in (select parent_key from touched_parents)
+    group by parent_key
+    having count(*) > 1
+)
