@@ -52,6 +52,12 @@ select lead_key, promise, variant, started_at, started_at as holds_from, target_
     end as stopped_at
 from made
 """
+SILENCES = """
+insert into silences by name
+select lead_key, last_milestone as milestone, last_progress_at as since_at, last_progress_at as from_at
+from timelines
+where completed_at is null and lead_key not in (select lead_key from clocks where stopped_at is null)
+"""
 FILTERS: dict[str, Any] = {
     "promise": None, "region": None, "product_line": None, "legal_entity": None, "milestone": None, "min_amount": None,
     "with_exception": None, "q": None, "offset": 0, "limit": 50,
@@ -73,6 +79,7 @@ def run(orders: int = 1_000_000) -> list[dict[str, Any]]:
         with store.database.reading() as c:
             c.execute(TIMELINES, {"now": NOW, "orders": orders})
             c.execute(CLOCKS, {"now": NOW})
+            c.execute(SILENCES)
             c.execute("checkpoint")
             [(clocks, open_clocks)] = c.execute(
                 "select count(*), count(*) filter (stopped_at is null) from clocks"

@@ -61,9 +61,12 @@ def exception(r: Reading, who: Asker, at: AsOf, exception_id: str) -> dict[str, 
     if not rows:
         raise UnknownThing(f"no exception '{exception_id}' had opened as of {instant(at)}")
     e = rows[0]
+    stands = e["lead_key"] if e["kind"] == "stuck_flow" else None
 
     def ask(question: str) -> list[dict[str, Any]]:
-        return r.store.rows(question, exception_id=exception_id, group_id=e["group_id"], limit=50, as_of=at)
+        return r.store.rows(
+            question, exception_id=exception_id, group_id=e["group_id"], lead_key=stands, limit=50, as_of=at
+        )
 
     stake = (
         "milestone",

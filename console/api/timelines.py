@@ -261,6 +261,7 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
         "opened_at": instant(e["opened_at"]),
         "last_failed_at": instant(e["last_failed_at"]),
         "resolved_at": instant(e.get("resolved_at_then") or e.get("resolved_at")),
+        "resolved_by": e.get("ended_with"),
         "attempt_count": e["attempt_count"],
         "episode": e["episode"],
         "state": e["state"],

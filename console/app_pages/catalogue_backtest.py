@@ -12,7 +12,7 @@ from console.components.blocks import Tile, amount, empty, head, notice, tiles, 
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
-from console.components.signs import CLASS, TIMELINE, badge, known
+from console.components.signs import CLASS, TIMELINE, badge, category, known
 from console.components.table import Column, table
 from console.components.view import View, look
 from console.filters import PAGE_ROWS, Filter, one_of, page
@@ -193,7 +193,7 @@ def exceptions(view: View, rows: list[dict[str, Any]]) -> Html:
     def judged(row: dict[str, Any], side: str) -> Html | str:
         if row[f"{side}_state"] is None:
             return "—"
-        said = f"{_words(row[f'{side}_category'])}, {filter_bar.team(row[f'{side}_owner_team'])}"
+        said = f"{category(row[f'{side}_category'])}, {filter_bar.team(row[f'{side}_owner_team'])}"
         return two_lines(badge(known(CLASS, row[f"{side}_class"])), f"{said}, {row[f'{side}_state']}")
 
     columns = [

@@ -13,11 +13,10 @@ from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
-from console.components.signs import CLASS, badge, known
+from console.components.signs import CLASS, badge, category, known
 from console.components.table import Column, table
 from console.components.view import View, look
 from console.filters import CLASSES, JUDGED
-from trace_model.catalogue.failure_rules import CATEGORIES
 
 Row = dict[str, Any]
 
@@ -161,7 +160,7 @@ def proposals(view: View) -> None:
         )
         return
     columns = [
-        Column("Named", lambda p: two_lines(badge(known(CLASS, p["class"])), CATEGORIES[p["category"]].label), "fit"),
+        Column("Named", lambda p: two_lines(badge(known(CLASS, p["class"])), category(p["category"])), "fit"),
         Column("Rule", lambda p: tag("pre", p["proposal"], class_="mono small")),
         Column("Failures", lambda p: wording.count(p["exception_count"]), "number"),
         Column("By", lambda p: two_lines(p["named_by"], view.ago(p["named_at"])), "fit"),

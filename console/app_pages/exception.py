@@ -35,8 +35,12 @@ def story(view: View) -> None:
     if e["state"] == "open" and e["kind"] == "unknown_status" and view.live and view.who.may(Right.TRIAGE):
         exception_parts.offer_inquiry(view, e)
     panel(exception_parts.cause(view, e), key="cause")
-    tried = view.rows("exception_attempts", **of)
-    panel(exception_parts.attempts(view, tried, view.rows("exception_episodes", **of)), key="attempts")
+    if e["kind"] == "stuck_flow":
+        stood = view.rows("exception_episodes", lead_key=e["lead_key"], **of)
+        panel(exception_parts.standing(view, stood), key="standing")
+    else:
+        tried = view.rows("exception_attempts", **of)
+        panel(exception_parts.attempts(view, tried, view.rows("exception_episodes", **of)), key="attempts")
     panel(exception_parts.fixes(view, view.rows("exception_fixes", group_id=e["group_id"])), key="fixes")
     others = view.rows("exception_elsewhere", group_id=e["group_id"], limit=exception_parts.OTHERS, **of)
     panel(exception_parts.elsewhere(view, e, others), key="elsewhere")

@@ -14,7 +14,7 @@ from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
-from console.components.signs import CLASS, EXCEPTION, GROUP, KIND, badge, known
+from console.components.signs import CLASS, EXCEPTION, GROUP, KIND, badge, category, known
 from console.components.table import Column, table
 from console.components.view import View, look
 from console.deeds import GROUPS_MOST
@@ -179,7 +179,7 @@ def detail(view: View) -> None:
     panel(
         join(
             [
-                head(known(CLASS, g["class"]).word, note=g["category"].replace("_", " "), more=close),
+                head(known(CLASS, g["class"]).word, note=category(g["category"]), more=close),
                 tag("p", g["sentence"], class_="strong"),
             ]
         ),
@@ -229,7 +229,7 @@ def _about(view: View, g: dict[str, Any]) -> Html:
             ("Orders, customers", f"{g['order_count']:,}, {g['customer_count']:,}"),
             ("Kind", badge(known(KIND, g["kind"]))),
             ("Operation", g["operation_label"] or g["operation"]),
-            ("System", g["system"]),
+            ("System", filter_bar.system(g["system"])),
             ("Oldest, latest", join([view.ago(g["oldest_failed_at"]), ", ", view.ago(g["last_failed_at"])])),
             ("Heals by itself", "it may" if g["transient"] else "no"),
             ("Owner", _owner(g)),
@@ -306,7 +306,7 @@ def _history(view: View, g: dict[str, Any]) -> Html:
 
 
 def _marks(view: View, g: dict[str, Any]) -> Html:
-    marks = [badge(known(CLASS, g["class"])), f" · {g['category'].replace('_', ' ')}"]
+    marks = [badge(known(CLASS, g["class"])), f" · {category(g['category'])}"]
     if g["kind"] != "failed_operation":
         marks += [" · ", badge(known(KIND, g["kind"]))]
     if g["acknowledged_by"]:
@@ -378,7 +378,7 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     views.offer(ask)
 filter_bar.problems(ask)
 if "group" in st.query_params:
-    left, right = st.columns([5, 6], gap="medium")
+    left, right = st.container(key="beside").columns([5, 6], gap="medium")
     with left:
         live(queue)
     with right:

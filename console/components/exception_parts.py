@@ -15,7 +15,7 @@ from console.components.dialogs import Done, Question
 from console.components.lineage import changed
 from console.components.markup import Child, Html, join, tag
 from console.components.panel import panel
-from console.components.signs import CLASS, CLOCK, EXCEPTION, KIND, badge, known
+from console.components.signs import CLASS, CLOCK, EXCEPTION, KIND, badge, category, known
 from console.components.table import Column, table
 from console.components.view import View
 from console.resources import current
@@ -29,6 +29,7 @@ FIXES = {
     "engine": "The engine got it through itself",
     "target": "The system told that it was done",
     "facts": "The facts changed",
+    "moved_on": "The flow moved on",
     "by_hand": "A person resolved it",
 }
 
@@ -62,7 +63,14 @@ def at_stake(view: View, e: Row) -> Html:
         ("Promise at stake", promise or "none runs"),
         (
             "State",
-            join([badge(known(EXCEPTION, e["state"])), ", ", view.ago(e["resolved_at_then"] or e["opened_at"])]),
+            join(
+                [
+                    badge(known(EXCEPTION, e["state"])),
+                    ", ",
+                    view.ago(e["resolved_at_then"] or e["opened_at"]),
+                    _ended(e),
+                ]
+            ),
         ),
         ("Owner", two_lines(filter_bar.team(e["owner_team"]), e["assigned_person"])),
     ]
@@ -80,7 +88,7 @@ def at_stake(view: View, e: Row) -> Html:
         word = f": {e['target_evidence']}" if e["target_evidence"] else ""
         doubt = notice("blue", "question", f"No answer came ({doing}), so the target was asked. {found}{rest}{word}")
     advice = tag("p", "What to do: ", e["runbook"]) if e["runbook"] and e["state"] == "open" else None
-    standstill = _standstill(view, e) if e["kind"] == "stuck_flow" else None
+    standstill = _standstill(view, e) if e["kind"] == "stuck_flow" and e["state"] == "open" else None
     return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), advice])
 
 
@@ -104,8 +112,8 @@ def offer_inquiry(view: View, e: Row) -> None:
         return Done(f"{found[told['state']]} {told['evidence']}".rstrip())
 
     consequence = (
-        f"Asks {e['system']} whether it has {e['object_id']}. **Nothing is sent again**: where it is there and nothing is left to "
-        "do, this is resolved; else it can be replayed."
+        f"Asks {filter_bar.system(e['system'])} whether it has {e['object_id']}. **Nothing is sent again**: "
+        "where it is there and nothing is left to do, this is resolved; else it can be replayed."
     )
     if st.button("Ask the target …", icon=":material/search:", key="inquire"):
         dialogs.ask(Question("Ask the target", consequence, "Ask", do))
@@ -120,11 +128,11 @@ def cause(view: View, e: Row) -> Html:
         ("Kind", badge(known(KIND, e["kind"]))),
         ("Operation", e["operation_label"]),
         ("On", f"{e['object_type']} {e['object_id']}".replace("_", " ")),
-        ("System", e["system"]),
+        ("System", filter_bar.system(e["system"])),
         ("Answer", answer or None),
         ("Heals by itself", "it may" if e["transient"] else "no"),
     ]
-    note = f"{known(CLASS, e['class']).word}, {e['category'].replace('_', ' ')}; confidence {wording.share(e['confidence'])}"
+    note = f"{known(CLASS, e['class']).word}, {category(e['category'])}; confidence {wording.share(e['confidence'])}"
     return join(
         [
             head("Why", note=note),
@@ -133,6 +141,30 @@ def cause(view: View, e: Row) -> Html:
             tag("ul", told) if told else tag("p", "No rule knows this failure.", class_="quiet"),
         ]
     )
+
+
+def _ended(e: Row) -> str | None:
+    """What ended a stuck flow; nothing of any other, nor while it lasts."""
+    return f": {e['ended_with']}" if e["ended_with"] else None
+
+
+def standing(view: View, episodes: Sequence[Row]) -> Html:
+    """How long a flow stood, from when to when, and what moved it on."""
+    columns = [
+        Column("Nothing moved since", lambda s: view.at(s["first_failed_at"]), "fit"),
+        Column("Stuck from", lambda s: view.at(s["opened_at"]), "fit"),
+        Column("Until", lambda s: view.at(s["resolved_at"]) if s["resolved_at"] else "it still stands", "fit"),
+        Column(
+            "For", lambda s: wording.span_of(((s["resolved_at"] or view.as_of) - s["opened_at"]).total_seconds()), "fit"
+        ),
+        Column("What ended it", lambda s: _capital(s["ended_with"]) if s["ended_with"] else "—", "clip"),
+    ]
+    caption = "Oldest first. Stuck from: when the silence was longer than that of like orders."
+    return join([head("When it stood"), table(columns, episodes, caption=caption)])
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def attempts(view: View, rows: Sequence[Row], episodes: Sequence[Row]) -> Html:

@@ -8,12 +8,16 @@ from urllib.parse import urlencode
 
 @dataclass(frozen=True)
 class Room:
-    """A page: the last part of its address, its file under app_pages/, and where navigation shows it (None: nowhere)."""
+    """A page: the last part of its address, its file under app_pages/, and where navigation shows it (None: nowhere).
+
+    `within`: the room under which navigation shows it, as if that were open.
+    """
 
     path: str
     title: str
     icon: str
     section: str | None
+    within: str | None = None
 
     @property
     def file(self) -> str:
@@ -38,8 +42,8 @@ ROOMS: tuple[Room, ...] = (
     Room("owners", "Owners", ":material/group:", "Systems"),
     Room("audit", "Audit", ":material/verified_user:", "Systems"),
     Room("ingest", "Ingest health", ":material/input:", "Systems"),
-    Room("exception", "Exception", ":material/error:", None),
-    Room("order", "Order timeline", ":material/timeline:", None),
+    Room("exception", "Exception", ":material/error:", None, "exceptions"),
+    Room("order", "Order timeline", ":material/timeline:", None, "orders"),
     Room("search", "Search", ":material/search:", None),
 )
 

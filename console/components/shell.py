@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -23,6 +25,7 @@ _STYLE = """<style>
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"]:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+.st-key-within [data-testid="stPageLink-NavLink"] { background: var(--st-sidebar-active, rgba(128, 128, 128, .16)); font-weight: 600; }
 [data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
 [data-testid="stSidebar"] .stTextInput input { font-size: 12px; padding-left: 0; padding-right: 4px; }
 [data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }
@@ -39,6 +42,7 @@ h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 .st-key-paths { overflow-x: auto; }
 .st-key-paths > * { min-width: 1080px; }
 .st-key-catalogue_text textarea { font-family: var(--st-code-font, monospace); font-size: 12px; line-height: 1.5; }
+@media (max-width: 640px) { .st-key-beside [data-testid="stColumn"]:last-child { order: -1; } }
 @media (max-width: 1000px) { [data-testid="stMainBlockContainer"] { padding: 18px 16px 40px; } }
 </style>"""
 
@@ -59,7 +63,8 @@ def sidebar(room: rooms.Room) -> None:
             if one.section != section:
                 section = one.section
                 st.html(f'<div style="font-size:11px;opacity:.6;padding:10px 8px 2px;font-weight:500">{section}</div>')
-            st.page_link(one.file, label=one.title, icon=one.icon, width="stretch", query_params=_kept(view))
+            with st.container(key="within") if one.path == room.within else nullcontext():
+                st.page_link(one.file, label=one.title, icon=one.icon, width="stretch", query_params=_kept(view))
         st.space(16)
         with st.container(key="state"):
             live(_freshness)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from console.components.markup import Html, tag
+from trace_model.catalogue.failure_rules import CATEGORIES, Category
 
 Tone = Literal["red", "orange", "yellow", "green", "blue", "gray"]
 
@@ -176,6 +177,16 @@ def known(signs: dict[str, Sign], state: str | None) -> Sign:
     """
     name = state or "unknown"
     return signs.get(name) or Sign("question", name.replace("_", " ").capitalize(), "gray")
+
+
+def category(name: str) -> str:
+    """The label of a failure category, as every screen says it; one that the product does not know shows its own word.
+
+    >>> category("credit_payment"), category("new_one")
+    ('Credit or payment', 'New one')
+    """
+    known_one = CATEGORIES.get(cast("Category", name))
+    return known_one.label if known_one else name.replace("_", " ").capitalize()
 
 
 def icon(name: str) -> Html:

@@ -11,7 +11,7 @@ import streamlit as st
 
 from console.components import dialogs, filter_bar, wording
 from console.components.dialogs import Done, Question
-from console.components.signs import CLASS
+from console.components.signs import CLASS, category
 from console.components.view import look, wire
 from console.resources import current
 from trace_model.catalogue.failure_rules import CATEGORIES
@@ -104,15 +104,15 @@ def _until() -> dict[str, Any]:
 def _class() -> dict[str, Any]:
     chosen = st.selectbox("Class", list(CLASS), format_func=lambda name: CLASS[name].word, key="deed_class")
     fitting = [name for name, facts in CATEGORIES.items() if facts.class_ == chosen] or list(CATEGORIES)
-    category = st.selectbox(
+    chosen_category = st.selectbox(
         "Category",
         [*fitting, *(name for name in CATEGORIES if name not in fitting)],
         index=None,
-        format_func=lambda name: CATEGORIES[name].label,
+        format_func=category,
         placeholder="As it is",
         key="deed_category",
     )
-    return {"class": chosen, "category": category}
+    return {"class": chosen, "category": chosen_category}
 
 
 def _tags() -> dict[str, Any]:

@@ -84,6 +84,9 @@ create or replace table clocks (
     at_risk_at timestamptz, due_at timestamptz, paused_by varchar, stopped_at timestamptz, target_s double,
     segment struct(region varchar, product_line varchar, legal_entity varchar, tier varchar, workflow varchar)
 );
+create or replace table silences (
+    lead_key ubigint, milestone varchar, since_at timestamptz, from_at timestamptz, until_at timestamptz, moved_to varchar
+);
 create or replace table payload_facts (
     trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, hop varchar, system varchar, sent_at timestamptz,
     is_error boolean, object_version varchar, field_values varchar[]
@@ -145,6 +148,9 @@ create or replace macro outage_kind(availability_said) as case
     when availability_said in ('unavailable', 'unclear') then 'downtime'
     when availability_said = 'throttled' then 'throttling'
 end;
+
+-- least_silence_s: silence that is shorter is no standstill, however fast like orders are: pollers and nightly batches are not heard of all the time.
+create or replace macro least_silence_s(stuck_after_s) as least(3600, stuck_after_s);
 
 -- warnings: one row per doubt that stands, on the object it concerns now (null: none known) and, where one trace raised it, that trace.
 create or replace view warnings as

@@ -142,60 +142,118 @@ create or replace macro segment_name(path, depth) as array_to_string(path[:depth
 create or replace macro clocks_at(as_of) as table
 from clocks where holds_from <= as_of and (holds_until is null or holds_until > as_of);
 
--- limits_at: one row per milestone and segment path that timelines stand at: how long like orders stood there at most, of the narrowest segment that history
--- known at `as_of` has; like_count and segment are null where it has none, and the catalogue's own limit holds.
-create or replace macro limits_at(as_of) as table
-with limits as (
-    from silence_limits where fitted_as_of = (select max(fitted_as_of) from silence_limits where fitted_as_of <= as_of)
+-- standstills_at: one row per silence (a row of `silences`) that had lasted for longer at `as_of`, or when it ended by then, than like orders ever stood at that
+-- milestone, with the limit of the narrowest segment that history has; like_count and segment are null where it has none, and the catalogue's own limit
+-- holds. History is as it was known at that instant, and no limit is shorter than least_silence_s. A failure may explain it still.
+-- stuck_at: from when on it is too long. until_then: when it ended, null if it lasted at `as_of`. with_past: also those that had ended.
+create or replace macro standstills_at(as_of, with_past, only_lead := null::ubigint) as table
+with settings as (
+    select stuck_after_s, least_silence_s(stuck_after_s) as least_s from cat_settings
 ),
-stands as (
-    select distinct last_milestone, tier, product_line, region from timelines
+shortest as (
+    select milestone, min(limit_s) as limit_s from silence_limits group by milestone
+),
+quiet as materialized (
+    select s.*, t.tier, t.product_line, t.region, case when s.until_at <= as_of then s.until_at end as until_then, coalesce(until_then, as_of) as told_at
+    from (from silences where from_at <= as_of and (with_past or until_at is null or until_at > as_of) and (only_lead is null or lead_key = only_lead)) s
+    join timelines t using (lead_key)
+    left join shortest h on h.milestone is not distinct from s.milestone
+    cross join settings c
+    where epoch(told_at) - epoch(s.since_at) >= greatest(c.least_s, least(h.limit_s, c.stuck_after_s))
+),
+fits as (
+    select told_at, (select max(fitted_as_of) from (select distinct fitted_as_of from silence_limits) f where f.fitted_as_of <= d.told_at) as fitted_as_of
+    from (select distinct told_at from quiet) d
+),
+places as (
+    select distinct f.fitted_as_of, q.milestone, q.tier, q.product_line, q.region from quiet q join fits f using (told_at)
 ),
 like_orders as (
-    select s.last_milestone, s.tier, s.product_line, s.region, arg_max({'limit_s': l.limit_s, 'like_count': l.like_count, 'segment': l.segment}, d.depth) as l
-    from stands s
+    select p.*, arg_max({'limit_s': l.limit_s, 'like_count': l.like_count, 'segment': l.segment}, d.depth) as l
+    from places p
     cross join (select unnest([0, 1, 2, 3]) as depth) d
-    join limits l on l.milestone = s.last_milestone and l.segment = segment_name(segment_path(s.tier, s.product_line, s.region), d.depth)
-    group by s.last_milestone, s.tier, s.product_line, s.region
-)
-select s.*, coalesce(k.l.limit_s, c.stuck_after_s) as limit_s, k.l.like_count as like_count, k.l.segment as segment
-from stands s
-cross join cat_settings c
-left join like_orders k on k.last_milestone is not distinct from s.last_milestone and k.tier is not distinct from s.tier
-    and k.product_line is not distinct from s.product_line and k.region is not distinct from s.region;
-
--- stuck_flows: one row per timeline that is stuck at `as_of` (as timeline_states has it), as an exception: it stands after its latest milestone for
--- longer than like orders ever did, no promise runs for it or is broken, and no failure says why. Such a row ends as soon as the timeline moves.
--- Columns as known_failures, those of a failed call left out.
-create or replace macro stuck_flows(as_of) as table
-with quiet as materialized (
-    from timelines t
-    anti join (select lead_key from clocks_at(as_of) where coalesce(stopped_at > as_of, true)) c on c.lead_key = t.lead_key
-    where t.last_progress_at <= as_of and coalesce(t.completed_at > as_of, true) and coalesce(t.cancelled_at > as_of, true)
+    join silence_limits l on l.fitted_as_of = p.fitted_as_of and l.milestone = p.milestone and l.segment = segment_name(segment_path(p.tier, p.product_line, p.region), d.depth)
+    group by all
 ),
-standing as materialized (
-    select t.*, l.limit_s, l.like_count, l.segment, t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) as stopped_at
-    from quiet t
-    join limits_at(as_of) l on l.last_milestone is not distinct from t.last_milestone and l.tier is not distinct from t.tier
-        and l.product_line is not distinct from t.product_line and l.region is not distinct from t.region
-    where t.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) <= as_of
+limited as (
+    select q.*, greatest(coalesce(k.l.limit_s, c.stuck_after_s), c.least_s) as limit_s, k.l.like_count as like_count, k.l.segment as segment
+    from quiet q
+    join fits f using (told_at)
+    left join like_orders k on k.fitted_as_of = f.fitted_as_of and k.milestone = q.milestone and k.tier is not distinct from q.tier
+        and k.product_line is not distinct from q.product_line and k.region is not distinct from q.region
+    cross join settings c
+)
+select *, greatest(from_at, since_at + to_microseconds((limit_s * 1000000)::bigint)) as stuck_at
+from limited
+where stuck_at < until_then or (until_then is null and stuck_at <= as_of);
+
+-- stuck_episodes: one row per stretch of time in which a timeline was stuck, that had begun at `as_of`: it stood after its latest milestone for longer than
+-- like orders ever did, no promise ran for it, and no failure said why. One exception is all of them after one sign of progress; `episode` counts them.
+-- opened_at; resolved_at: when it ended, null if it lasted at `as_of`; ended_by: what ended it: 'milestone', 'completed' (nothing more is expected) or
+-- 'failure' (one says why it stands); ended_with: the same in words. message: what is found, in words.
+create or replace macro stuck_episodes(as_of, only_lead := null::ubigint) as table
+with standing as materialized (
+    from standstills_at(as_of, true, only_lead)
 ),
 closed as (
     -- what people, or a target's own word, have closed though no success was seen explains no silence
     select signature, max(resolved_by_hand_at) as closed_at from judgements(as_of) where resolved_by_hand_at is not null group by signature
 ),
 failing as (
-    select m.lead_key
-    from timeline_members m
-    semi join standing s on s.lead_key = m.lead_key
+    select s.lead_key, s.since_at, s.stuck_at, f.opened_at as begins_at, f.sentence,
+        coalesce(least(f.next_opened_at, f.resolved_at, case when c.closed_at >= f.last_failed_at then c.closed_at end,
+            case when a.target_state = 'present' and not a.flow_stands then a.target_answered_at end), 'infinity'::timestamptz) as ends_at
+    from standing s
+    join timeline_members m on m.lead_key = s.lead_key and m.direction <> 'up'
     join failures f on f.object_key = m.object_key
     left join closed c on c.signature = f.signature
     left join target_answers(as_of) a on a.exception_id = f.exception_id and a.target_answered_at >= f.last_failed_at
-    where m.direction <> 'up' and f.opened_at <= as_of and coalesce(f.next_opened_at > as_of, true) and coalesce(f.resolved_at > as_of, true)
-      and coalesce(c.closed_at < f.last_failed_at, true) and not coalesce(a.target_state = 'present' and not a.flow_stands, false)
+    where f.opened_at <= as_of
+),
+-- what ends a standstill: its own end, and failures while it lasts
+ends as (
+    select lead_key, since_at, stuck_at, coalesce(until_then, 'infinity'::timestamptz) as begins_at, 'infinity'::timestamptz as ends_at,
+        case when moved_to is null then 'completed' else 'milestone' end as ended_by, moved_to as ended_with
+    from standing
+    union all
+    select lead_key, since_at, stuck_at, begins_at, ends_at, 'failure', sentence from failing where begins_at < ends_at and ends_at > stuck_at
+),
+stretches as (
+    select lead_key, since_at, coalesce(greatest(stuck_at, max(ends_at) over before), stuck_at) as opened_at, begins_at, ended_by, ended_with
+    from ends
+    window before as (
+        partition by lead_key, since_at order by begins_at, ended_by = 'failure', ends_at, ended_with rows between unbounded preceding and 1 preceding
+    )
 ),
 stuck as (
-    from standing anti join failing using (lead_key)
+    select * exclude (begins_at), case when begins_at <= as_of then begins_at end as resolved_at,
+        (row_number() over (partition by lead_key, since_at order by opened_at))::integer as episode
+    from stretches
+    where opened_at <= as_of and opened_at < begins_at
+)
+select left(md5(concat_ws(chr(31), h.operation, e.lead_key::varchar, epoch_us(e.since_at)::varchar)), 16) as exception_id, h.operation, h.system,
+    e.* exclude (ended_by, ended_with), min(e.opened_at) over (partition by e.lead_key, e.since_at) as first_opened_at,
+    case when e.resolved_at is not null then e.ended_by end as ended_by,
+    case when e.resolved_at is not null then case e.ended_by
+        when 'milestone' then 'it moved on: ' || coalesce(m.label, e.ended_with)
+        when 'completed' then 'nothing more is expected'
+        else 'a failure says why: ' || e.ended_with
+    end end as ended_with,
+    concat(t.lead_id, case when e.resolved_at is null then ' is ' else ' was ' end, h.label, case when s.like_count is not null
+        then ', for longer than 99 in 100 of ' || format('{:,}', s.like_count) || ' like orders' || coalesce(' (' || nullif(s.segment, '') || ')', '') end) as message
+from stuck e
+join standing s on s.lead_key = e.lead_key and s.since_at = e.since_at
+join timelines t on t.lead_key = e.lead_key
+join cat_checks h on h.milestone is not distinct from s.milestone and h.kind = 'stuck_flow'
+left join cat_milestones m on e.ended_by = 'milestone' and m.milestone = e.ended_with;
+
+-- stuck_flows: one row per timeline and sign of progress after which it was stuck by `as_of` (as timeline_states has it), as an exception, in the episode that
+-- holds then. It is resolved by what ended the silence. Columns as known_failures, those of a failed call left out, and ended_by, ended_with of stuck_episodes.
+create or replace macro stuck_flows(as_of) as table
+with stuck as materialized (
+    select e.*, t.lead_type, t.lead_id, t.customer_id, t.customer_name, t.reporting_amount, t.region, t.legal_entity, t.product_line
+    from (from stuck_episodes(as_of) qualify episode = max(episode) over (partition by lead_key, since_at)) e
+    join timelines t using (lead_key)
 ),
 owned as (
     select s.lead_key, bit_or(1::bigint << r.position) as owner_rules
@@ -204,20 +262,16 @@ owned as (
     group by s.lead_key
 ),
 judged as (
-    select left(md5(concat_ws(chr(31), h.operation, s.lead_key::varchar, epoch_us(s.last_progress_at)::varchar)), 16) as exception_id, 1::integer as episode,
-        h.operation, s.lead_key as object_key, s.lead_type as object_type, s.lead_id as object_id, h.system, s.stopped_at as opened_at, s.stopped_at as last_failed_at,
-        s.last_progress_at as first_failed_at, s.stopped_at as first_opened_at, 1::bigint as attempt_count, 0::bigint as retry_count, j.signature,
-        concat(s.lead_id, ' is ', h.label, case when s.like_count is not null
-            then ', for longer than 99 in 100 of ' || format('{:,}', s.like_count) || ' like orders' || coalesce(' (' || nullif(s.segment, '') || ')', '') end) as message,
-        check_sentence(message) as sentence,
-        case when j.resolved_by_hand_at >= s.stopped_at then 'resolved' else 'open' end as state,
-        case when j.resolved_by_hand_at >= s.stopped_at then j.resolved_by_hand_at end as resolved_at_then,
+    select s.exception_id, s.episode, s.operation, s.lead_key as object_key, s.lead_type as object_type, s.lead_id as object_id, s.system, s.opened_at,
+        s.opened_at as last_failed_at, s.since_at as first_failed_at, s.first_opened_at, 1::bigint as attempt_count, 0::bigint as retry_count, j.signature,
+        s.message, check_sentence(s.message) as sentence,
+        case when s.resolved_at is not null or j.resolved_by_hand_at >= s.opened_at then 'resolved' else 'open' end as state,
+        coalesce(s.resolved_at, case when j.resolved_by_hand_at >= s.opened_at then j.resolved_by_hand_at end) as resolved_at_then, s.ended_by, s.ended_with,
         j.kind, j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team, j.assigned_person,
         j.snoozed_until, j.resolved_by_hand_at, s.lead_scope as object_scope, s.lead_key, s.lead_type, s.lead_id, s.lead_scope, 1::bigint as lead_count, s.customer_id, s.customer_name,
         s.reporting_amount as blocked_amount, s.region, s.legal_entity, s.product_line, first_of(j.owner_rules & coalesce(o.owner_rules, 0)) as owner_position
     from stuck s
-    join cat_checks h on h.milestone is not distinct from s.last_milestone and h.kind = 'stuck_flow'
-    join judgements(as_of) j on j.signature = check_signature(h.operation, h.system) and not j.in_outage
+    join judgements(as_of) j on j.signature = check_signature(s.operation, s.system) and not j.in_outage
     left join owned o on o.lead_key = s.lead_key
 )
 select g.*, coalesce(g.assigned_team, r.team) as owner_team,

@@ -14,6 +14,7 @@ create table if not exists forecast_later (
 );
 
 -- silence_limits: one row per fit, milestone and segment: how long like orders are at most without progress after it (reads/silence_limits.sql).
+-- A fit holds from fitted_as_of until the next one: at least a day later, or when history had grown by a tenth.
 create table if not exists silence_limits (
     fitted_as_of timestamptz, milestone varchar, segment varchar, limit_s double, like_count bigint
 );

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trace_model import forecast
 from trace_model.errors import CashtrailError
@@ -34,6 +35,10 @@ REFRESH_S = 300.0
 REFRESH_SPANS = 50_000
 """... and as soon as so many have come."""
 FITS_KEPT = timedelta(days=60)
+LIMITS_HOLD = timedelta(days=1)
+"""Limits of silence hold for so long ..."""
+GROWN = 1.1
+"""... or until they rest on so many times as many orders."""
 SHARES = (0.01, *(n / 20 for n in range(1, 20)))
 """The ages at which a backtest asks ..."""
 ASKED = tuple(sorted({forecast.bin_of(share) for share in SHARES}))
@@ -103,20 +108,33 @@ class Forecasts:
         )
         day = as_of.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         bound = {"day": day, "next_day": day + timedelta(days=1), "oldest": as_of - FITS_KEPT, "hash": catalogue_hash}
-        limits = self._store.ask(
-            "silence_limits", as_of=as_of, since=as_of - LOOK_BACK, per_mille=self._per_mille(), least=LEAST_GAPS
-        )
         with self._writing, self._store.database.reading() as c, transaction(c):
-            c.register("limits", limits)
-            c.execute(_MAKE_ROOM_LIMITS, {"day": day, "next_day": day + timedelta(days=1), "oldest": as_of - FITS_KEPT})
-            c.execute("insert into silence_limits select $1, * from limits", [as_of])
             c.register("fitted", rows)
             c.register("pushed", pushed)
             c.execute(_MAKE_ROOM_CURVES, bound)
             c.execute(_MAKE_ROOM_LATER)
             c.execute("insert into forecast_curves select * from fitted")
             c.execute("insert into forecast_later select * from pushed")
+        self._refresh_limits(as_of)
         return len(curves)
+
+    def _refresh_limits(self, as_of: datetime) -> None:
+        """How long silence may last is known as of `as_of`: a fit holds until history has grown by a tenth, or for a day.
+
+        Every fit is kept for `FITS_KEPT`, so that what was a standstill by the limits of its hour still is one afterwards.
+        """
+        limits = self._store.ask(
+            "silence_limits", as_of=as_of, since=as_of - LOOK_BACK, per_mille=self._per_mille(), least=LEAST_GAPS
+        )
+        rests_on = pc.sum(limits.filter(pc.equal(limits["segment"], ""))["like_count"]).as_py() or 0
+        with self._writing, self._store.database.reading() as c, transaction(c):
+            row = c.execute(_LATEST_LIMITS, [as_of]).fetchone()
+            fitted_as_of, rested_on = row if row else (None, 0)
+            if fitted_as_of and rested_on <= rests_on < rested_on * GROWN and as_of - fitted_as_of < LIMITS_HOLD:
+                return
+            c.register("limits", limits)
+            c.execute(_MAKE_ROOM_LIMITS, {"as_of": as_of, "oldest": as_of - FITS_KEPT})
+            c.execute("insert into silence_limits select $1, * from limits", [as_of])
 
     def start(self) -> None:
         """Curves follow the history from now on, by a thread of their own."""
@@ -359,7 +377,11 @@ _MAKE_ROOM_CURVES = """
     where fitted_as_of >= $day and fitted_as_of < $next_day or fitted_as_of < $oldest or catalogue_hash <> $hash
 """
 _MAKE_ROOM_LIMITS = """
-    delete from silence_limits where fitted_as_of >= $day and fitted_as_of < $next_day or fitted_as_of < $oldest
+    delete from silence_limits where fitted_as_of = $as_of or fitted_as_of < $oldest
+"""
+_LATEST_LIMITS = """
+    select fitted_as_of, sum(case when segment = '' then like_count end) from silence_limits
+    where fitted_as_of <= $1 group by fitted_as_of order by fitted_as_of desc limit 1
 """
 _MAKE_ROOM_LATER = "delete from forecast_later where fitted_as_of not in (select fitted_as_of from forecast_curves)"
 

@@ -78,9 +78,9 @@ LEAD_GRAIN = tuple(
         "32a_timeline_pauses",
         "32b_payload_comparisons",
         "34_clocks",
+        "35_silences",
     )
 )
-CLOCKS = LEAD_GRAIN[-1]
 DERIVED = tuple(
     r.table
     for r in (
@@ -330,7 +330,7 @@ class Projector:
         """What a relation of the lead grain is made of is there before the first of them."""
         if relation.table == "timeline_milestones":
             self._scratch("30a_coverage_steps")
-        elif relation is CLOCKS:
+        elif relation.table == "clocks":
             self._scratch("33_clock_starts")
             self._scratch("33a_clock_targets")
             self._scratch("33b_clock_stretches", empty=not self._number("select count(*) from timeline_pauses_fresh"))

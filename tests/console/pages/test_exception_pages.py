@@ -102,6 +102,9 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
     house.now = MORNING + timedelta(days=9)
     with house.store.database.reading() as c:
         c.execute("delete from clocks where lead_key in (select lead_key from timelines where lead_id = 'SO-1')")
+        c.execute(
+            "insert into silences select lead_key, last_milestone, last_progress_at, last_progress_at, null, null from timelines where lead_id = 'SO-1'"
+        )
     asked = {
         "category": None,
         "owner_team": None,
@@ -125,3 +128,26 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
     queue = shown(page("exceptions", kind="stuck_flow"))
     assert "Stuck after order accepted." in queue
     assert "Ship-to has no tax id" not in queue
+
+
+def test_a_stuck_flow_that_moved_on_says_from_when_to_when_it_stood_and_what_moved_it(house: House, page: Open) -> None:
+    house.now = MORNING + timedelta(days=9)
+    with house.store.database.reading() as c:
+        c.execute(
+            "insert into silences select lead_key, last_milestone, last_progress_at, last_progress_at, $1, 'invoice_issued' from timelines where lead_id = 'SO-1'",
+            [house.now - timedelta(hours=2)],
+        )
+    asked = dict.fromkeys(("category", "owner_team", "group_id", "system", "class"))
+    [row] = house.store.rows(
+        "exceptions", kind="stuck_flow", state="resolved", as_of=house.now, offset=0, limit=9, **asked
+    )
+    said = shown(page("exception", id=row["exception_id"]))
+    for fact in (
+        "SO-1 was stuck after order accepted.",
+        "Resolved",
+        "When it stood",
+        "It moved on: Invoice issued",
+        "The flow moved on",
+    ):
+        assert fact in said, fact
+    assert "It is the move of" not in said

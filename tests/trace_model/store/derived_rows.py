@@ -17,8 +17,8 @@ from trace_model.store.projector import DERIVED
 
 @cache
 def catalogue() -> Catalogue:
-    """The shipped one, but an engine that says it will try again is believed for five seconds only."""
-    return load().model_copy(update={"retries": Retries(give_up_after_s=5)})
+    """The shipped one, but an engine that says it will try again is believed for five seconds only, and silence of three is a standstill."""
+    return load().model_copy(update={"retries": Retries(give_up_after_s=5), "stuck_after_s": 3})
 
 
 @cache
@@ -26,9 +26,9 @@ def rules() -> Rules:
     return load_rules(None, [])
 
 
-def opened() -> Store:
-    """An empty store in memory with the shipped catalogue."""
-    return Store(None, catalogue(), clock=lambda: instant(0), rules=rules(), threads=1)
+def opened(by: Catalogue | None = None) -> Store:
+    """An empty store in memory with the shipped catalogue, or another."""
+    return Store(None, by or catalogue(), clock=lambda: instant(0), rules=rules(), threads=1)
 
 
 def told(*batches: Iterable[Span]) -> Rows:

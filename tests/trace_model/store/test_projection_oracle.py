@@ -69,6 +69,8 @@ def test_sql_derives_what_a_slow_reading_derives(
         for lead, milestones in oracle.milestones.items()
     }
     assert clocks_of(rows) == expected_clocks(rows, oracle)
+    for second in (4, 9, 16, 60):
+        assert stuck_of(rows, second) == expected_stuck(rows, oracle, second), second
     assert failures_of(rows) == {
         (operation, short(o), number): (
             at(e["opened"]),
@@ -215,6 +217,80 @@ def expected_clocks(rows: Rows, oracle: Oracle) -> dict[Any, Any]:
                 due = due_at(started_at, float(variant.within_s or 0), calendar, pauses)
             expected[named(order, "l"), name] = (variant.variant, started_at, stopped_at, due)
     return expected
+
+
+def stuck_of(rows: Rows, second: int) -> set[Any]:
+    """Every standstill as of half a second after `second`: whose, since when nothing moves, from when to when, and what ended it."""
+    found = rows.ask(
+        f"select {name_columns('l', 'l')}, e.* from stuck_episodes(?) e join objects l on l.object_key = e.lead_key",
+        [instant(second + 0.5)],
+    )
+    return {
+        (named(r, "l"), r["operation"], r["since_at"], r["episode"], r["opened_at"], r["resolved_at"], r["ended_by"])
+        for r in found
+    }
+
+
+def expected_stuck(rows: Rows, oracle: Oracle, second: int) -> set[Any]:
+    """The same, by asking of the middle of every second whether the order moved of late, whether a promise ran and whether a failure was open."""
+    positions = [m.name for m in oracle.c.milestones]
+    clocks, expected = expected_clocks(rows, oracle), set()
+    checks = rows.ask(
+        f"select {name_columns('o', 'o')}, f.opened_at, f.resolved_at from failures f join objects o using (object_key) where trace_id is null"
+    )
+    for order in timelines_of(rows):
+        lead = next(m for m in oracle.members if short(m) == named(order, "l"))
+        below = {short(m): m for m, place in oracle.members[lead].items() if place["direction"] != "up"}
+        steps = [(order["started_at"], -1, "start")]
+        steps += [
+            (at(fact["said"].span.until), positions.index(fact["said"].milestone), fact["said"].milestone)
+            for fact in first_facts(oracle, lead)
+        ]
+        ends = min((e for e in (order["completed_at"], order["cancelled_at"]) if e), default=None)
+        promised = [(c[1], c[2]) for (whose, _), c in clocks.items() if whose == short(lead)]
+        failing = [
+            (at(e["opened"]), min((at(x) for x in (e["resolved"], later) if x is not None), default=None))
+            for (_, o), episodes in oracle.failures.items()
+            if short(o) in below
+            for e, later in zip(episodes, [*(n["opened"] for n in episodes[1:]), None], strict=True)
+        ]
+        failing += [(c["opened_at"], c["resolved_at"]) for c in checks if named(c, "o") in below]
+        seen: dict[Any, list[int]] = {}
+        for n in range(second + 1):
+            middle = at(n + 0.5)
+            if middle < order["started_at"] or (ends and ends <= middle):
+                continue
+            since, _, name = max(s for s in steps if s[0] <= middle)
+            covered = any(a <= middle and (b is None or middle < b) for a, b in promised + failing)
+            if not covered and (middle - since).total_seconds() >= oracle.c.stuck_after_s:
+                seen.setdefault((since, name), []).append(n)
+        for (since, name), seconds in seen.items():
+            starts = [n for n in seconds if n - 1 not in seconds]
+            for episode, start in enumerate(starts, 1):
+                end = next(n for n in range(start, second + 2) if n not in seconds)
+                over = at(end) if end <= second else None
+                if over is None:
+                    by = None
+                elif any(s[0] == over for s in steps):
+                    by = "milestone"
+                elif over == ends:
+                    by = "completed"
+                else:
+                    by = "failure"
+                operation = "check.stuck_at_start" if name == "start" else f"check.stuck_after_{name}"
+                expected.add((short(lead), operation, since, episode, at(start), over, by))
+    return expected
+
+
+def first_facts(oracle: Oracle, lead: Mention) -> list[dict[str, Any]]:
+    """The first sign of each milestone on each object of a timeline."""
+    found: dict[Any, dict[str, Any]] = {}
+    for member, place in oracle.members[lead].items():
+        for fact in oracle.facts if place["share"] else ():
+            key = (member, fact["said"].milestone)
+            if fact["object"] == member and fact["subject"] and key[1]:
+                found[key] = min(found.get(key, fact), fact, key=lambda f: f["said"].span.until)
+    return list(found.values())
 
 
 def failures_of(rows: Rows) -> dict[Any, Any]:

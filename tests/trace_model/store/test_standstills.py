@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from console import standstills
-from tests.trace_model.store.derived_rows import Rows, opened
-from tests.trace_model.store.spans_of import Story, instant
+from tests.trace_model.store.derived_rows import Rows, catalogue, opened
+from tests.trace_model.store.spans_of import Span, Story, instant
 from trace_model.store.forecasts import Forecasts
 
 HOUR, DAY = 3600, 86_400
+SHIPPED = catalogue().model_copy(update={"stuck_after_s": 3 * DAY})
 
 
 def state(rows: Rows, order: str, at: datetime) -> dict[str, Any]:
@@ -27,10 +28,9 @@ def explained(rows: Rows, order: str, at: datetime) -> tuple[dict[str, Any], sta
     return row, words
 
 
-@pytest.fixture
-def trading() -> Rows:
-    """Forty orders whose invoices are posted within two hours of being issued, and SO-X, whose is not. Its payment term is not running."""
-    s, rows = Story(), Rows(opened())
+def traded() -> list[Span]:
+    """Forty orders whose invoices are posted within two hours of being issued, and SO-X, which nothing follows after it was accepted."""
+    s = Story()
     for number in range(40):
         began = number * HOUR / 2
         s.does(
@@ -45,18 +45,27 @@ def trading() -> Rows:
     s.does("crm.accept_quote", 0, quote="Q-X", amount="10", service="crm")
     s.does("crm.submit_order", 10, order="SO-X", amount="10", service="crm")
     s.does("erp.create_order", 20, order="SO-X", amount="10", service="erp-de")
-    rows.hear(s.spans)
+    return s.spans
+
+
+@pytest.fixture
+def trading() -> Rows:
+    """`traded`, where nothing is promised: how long silence may last is told by the catalogue and by like orders alone."""
+    rows = Rows(opened(SHIPPED.model_copy(update={"promises": []})))
+    rows.hear(traded())
     return rows
 
 
-def quiet(rows: Rows) -> None:
-    """No promise runs for SO-X: its invoice latency is not what these stories are about."""
-    with rows.store.database.reading() as c:
-        c.execute("delete from clocks where lead_key in (select lead_key from timelines where lead_id = 'SO-X')")
+def moved(rows: Rows, seconds: float, **more: Any) -> None:
+    """SO-X's invoice is issued."""
+    s = Story()
+    s.does(
+        "billing.issue_invoice", seconds, invoice="INV-X", invoice_order="SO-X", amount="10", service="billing", **more
+    )
+    rows.hear([span.but(trace=9000, span=9000) for span in s.spans])
 
 
 def test_without_history_the_catalogue_says_when_silence_is_a_standstill(trading: Rows) -> None:
-    quiet(trading)
     assert state(trading, "SO-X", instant(2.9 * DAY))["state"] == "on_track"
     found = state(trading, "SO-X", instant(3.1 * DAY))
     assert (found["state"], found["like_count"], found["like_limit_s"]) == ("stuck", None, 259_200)
@@ -68,7 +77,6 @@ def test_with_history_an_order_is_stuck_when_its_like_have_always_moved_on_by_th
         began = number * HOUR / 2
         s.does("erp.create_order", began - 2 * HOUR - number * 60, order=f"SO-{number}", amount="10", service="erp-de")
     trading.hear([span.but(trace=span.trace + 1000) for span in s.spans])
-    quiet(trading)
     fitted = instant(DAY)
     assert Forecasts(trading.store).refresh(fitted) >= 0
     before, after = state(trading, "SO-X", fitted + timedelta(seconds=1)), state(trading, "SO-X", instant(DAY - 60))
@@ -83,11 +91,11 @@ def test_with_history_an_order_is_stuck_when_its_like_have_always_moved_on_by_th
 
 
 def test_a_running_promise_or_an_open_exception_is_no_standstill(trading: Rows) -> None:
-    assert state(trading, "SO-X", instant(5 * DAY))["state"] == "on_track", "its invoice is promised within seven days"
-    s = Story()
-    s.does("billing.issue_invoice", HOUR, invoice="INV-X", invoice_order="SO-X", error="no billing account")
-    trading.hear([span.but(trace=2000) for span in s.spans])
-    quiet(trading)
+    promised = Rows(opened(SHIPPED))
+    promised.hear(traded())
+    assert state(promised, "SO-X", instant(5 * DAY))["state"] == "on_track", "its invoice is promised within seven days"
+    assert state(trading, "SO-X", instant(5 * DAY))["state"] == "stuck"
+    moved(trading, HOUR, error="no billing account")
     assert state(trading, "SO-X", instant(5 * DAY))["state"] == "on_track", "the exception says why"
 
 
@@ -116,7 +124,7 @@ def test_no_data_from_a_system_is_told_apart_from_no_progress(trading: Rows) -> 
 
 
 def test_what_healed_and_was_not_resumed_and_what_is_done_in_part_are_named() -> None:
-    s, rows = Story(), Rows(opened())
+    s, rows = Story(), Rows(opened(SHIPPED))
     s.does("erp.create_order", 0, order="SO-1", amount="100", service="erp-de", error="locked")
     s.does("erp.create_order", HOUR, order="SO-1", amount="100", service="erp-de")
     s.does("erp.create_order", 0, order="SO-2", amount="100", service="erp-de")
@@ -137,12 +145,16 @@ EVERY_TIMELINE: dict[str, Any] = dict.fromkeys(
 ASKED: dict[str, Any] = {"category": None, "owner_team": None, "system": None, "offset": 0, "limit": 99, "class": None}
 
 
-def queued(rows: Rows, at: datetime) -> list[dict[str, Any]]:
-    return rows.store.rows("exceptions", kind="stuck_flow", state=None, group_id=None, as_of=at, **ASKED)
+def queued(rows: Rows, at: datetime, state: str | None = "open") -> list[dict[str, Any]]:
+    return rows.store.rows("exceptions", kind="stuck_flow", state=state, group_id=None, as_of=at, **ASKED)
+
+
+def of_x(rows: Rows, at: datetime) -> list[dict[str, Any]]:
+    """SO-X's stuck flows, open or resolved."""
+    return [row for row in queued(rows, at, None) if row["lead_id"] == "SO-X"]
 
 
 def test_a_stuck_flow_stands_in_the_queue_with_its_money_owner_and_age(trading: Rows) -> None:
-    quiet(trading)
     assert [row for row in queued(trading, instant(2.9 * DAY)) if row["lead_id"] == "SO-X"] == []
     at = instant(4 * DAY)
     [row] = [row for row in queued(trading, at) if row["lead_id"] == "SO-X"]
@@ -190,26 +202,99 @@ def test_the_queue_calls_stuck_what_the_timeline_calls_stuck(trading: Rows) -> N
         }, days
 
 
-def test_an_open_failure_explains_the_silence_and_a_move_ends_it(trading: Rows) -> None:
-    quiet(trading)
+def test_a_stuck_flow_that_moves_on_stands_resolved_by_what_moved_it(trading: Rows) -> None:
     at = instant(4 * DAY)
-    assert "SO-X" in [row["lead_id"] for row in queued(trading, at)]
-    failed = Story()
-    failed.does(
-        "billing.issue_invoice",
-        4 * DAY - 60,
-        invoice="INV-X",
-        invoice_order="SO-X",
-        error="500",
-        more={"q2c.outcome": "gave_up"},
+    [was] = of_x(trading, at)
+    moved(trading, 4 * DAY + HOUR)
+    later = instant(6 * DAY)
+    [found] = of_x(trading, later)
+    assert (found["exception_id"], found["state"]) == (was["exception_id"], "resolved")
+    assert (found["opened_at"], found["resolved_at_then"]) == (was["opened_at"], instant(4 * DAY + HOUR + 1))
+    assert found["ended_with"] == "it moved on: Invoice issued"
+    assert found["sentence"] == "SO-X was stuck after order accepted."
+    assert (found["first_failed_at"], found["group_id"]) == (instant(21), was["group_id"])
+    [before] = of_x(trading, at)
+    assert {k: v for k, v in before.items() if k != "age_s"} == {k: v for k, v in was.items() if k != "age_s"}, (
+        "the past is what it was"
     )
-    trading.hear([span.but(trace=9000, span=9000) for span in failed.spans])
-    quiet(trading)
-    assert "SO-X" not in [row["lead_id"] for row in queued(trading, at)]
+    assert state(trading, "SO-X", at)["state"] == "stuck"
+    assert state(trading, "SO-X", later)["state"] == "on_track"
+    [group] = trading.store.rows("exception_group", group_id=was["group_id"], as_of=later)
+    assert group["resolved_count"] == 1
+    [fix] = trading.store.rows("exception_fixes", group_id=was["group_id"], as_of=later)
+    assert (fix["fix"], fix["ended_count"], fix["last_object_id"]) == ("moved_on", 1, "SO-X")
+    assert fix["median_s"] == pytest.approx(DAY + HOUR - 20)
+
+
+def test_it_is_stuck_again_after_the_next_milestone_as_another_exception(trading: Rows) -> None:
+    moved(trading, 4 * DAY)
+    found = {row["operation"]: row["state"] for row in of_x(trading, instant(8 * DAY))}
+    assert found == {"check.stuck_after_order_accepted": "resolved", "check.stuck_after_invoice_issued": "open"}
+
+
+def test_silence_that_was_no_longer_than_usual_leaves_nothing(trading: Rows) -> None:
+    moved(trading, 2.9 * DAY)
+    assert of_x(trading, instant(4 * DAY)) == []
+
+
+def test_a_failure_that_says_why_ends_a_standstill_until_it_is_resolved_and_it_still_stands(trading: Rows) -> None:
+    at = instant(4 * DAY)
+    [was] = of_x(trading, at)
+    moved(trading, 4 * DAY + HOUR, error="500", more={"q2c.outcome": "gave_up"})
+    [found] = of_x(trading, instant(5 * DAY))
+    assert (found["state"], found["resolved_at_then"]) == ("resolved", instant(4 * DAY + HOUR + 1))
+    assert found["ended_with"].startswith("a failure says why: ")
+    trading.store.clock = lambda: instant(5 * DAY + HOUR)
+    [failure] = trading.store.rows(
+        "exceptions", kind="failed_operation", state="open", group_id=None, as_of=instant(5 * DAY), **ASKED
+    )
+    trading.store.act(
+        actor="ana",
+        deed="resolve",
+        subject_type="exception_group",
+        subject_id=failure["group_id"],
+        reason="paid by phone",
+        detail={},
+    )
+    [again] = of_x(trading, instant(6 * DAY))
+    assert (again["exception_id"], again["state"], again["episode"]) == (was["exception_id"], "open", 2)
+    assert (again["first_opened_at"], again["opened_at"]) == (was["opened_at"], instant(5 * DAY + HOUR))
+    history = trading.store.rows(
+        "exception_episodes",
+        exception_id=again["exception_id"],
+        lead_key=state(trading, "SO-X", at)["lead_key"],
+        as_of=instant(6 * DAY),
+    )
+    assert [(e["episode"], e["opened_at"], e["resolved_at"]) for e in history] == [
+        (1, was["opened_at"], instant(4 * DAY + HOUR + 1)),
+        (2, instant(5 * DAY + HOUR), None),
+    ]
+
+
+def test_what_was_found_by_the_limits_of_its_day_stands_when_the_limits_change(trading: Rows) -> None:
+    """A fit is kept until history has grown by a tenth, so what was stuck by it yesterday stays in the history."""
+    s = Story()
+    for number in range(40):
+        began = number * HOUR / 2
+        s.does("erp.create_order", began - 2 * HOUR - number * 60, order=f"SO-{number}", amount="10", service="erp-de")
+    trading.hear([span.but(trace=span.trace + 1000) for span in s.spans])
+    forecasts = Forecasts(trading.store)
+    forecasts.refresh(instant(DAY))
+    [was] = of_x(trading, instant(1.1 * DAY))
+    assert was["state"] == "open"
+    moved(trading, 1.2 * DAY)
+    forecasts.refresh(instant(1.3 * DAY))
+    [found] = [row for row in of_x(trading, instant(1.4 * DAY)) if row["operation"] == was["operation"]]
+    assert (found["exception_id"], found["state"], found["opened_at"]) == (
+        was["exception_id"],
+        "resolved",
+        was["opened_at"],
+    )
+    fits = trading.ask("select distinct fitted_as_of from silence_limits")
+    assert [f["fitted_as_of"] for f in fits] == [instant(DAY)], "nothing to speak of has come since"
 
 
 def test_a_stuck_group_is_snoozed_and_resolved_by_hand_as_any_other(trading: Rows) -> None:
-    quiet(trading)
     at = instant(4 * DAY)
     group_id = next(row["group_id"] for row in queued(trading, at) if row["lead_id"] == "SO-X")
 
@@ -229,4 +314,4 @@ def test_a_stuck_group_is_snoozed_and_resolved_by_hand_as_any_other(trading: Row
     assert group_id not in [g["group_id"] for g in shown]
     do("resolve", 4 * DAY + 60)
     later = instant(4 * DAY + 120)
-    assert [row["state"] for row in queued(trading, later) if row["lead_id"] == "SO-X"] == ["resolved"]
+    assert [row["state"] for row in of_x(trading, later)] == ["resolved"]

@@ -1,7 +1,7 @@
 -- exception_fixes: one row per way in which exceptions of a group ended, or were tried to, until $as_of; what ended most of them first.
 -- $group_id varchar; $as_of timestamptz
 -- columns: fix: 'replay' (a replayed run succeeded), 'engine' (a run of the engine itself succeeded), 'target' (the system told of the milestone),
---   'facts' (a check, whose facts changed), 'by_hand' (a person resolved it); ended_count, tried_count (replays: those that were settled; else as
+--   'facts' (a check, whose facts changed), 'moved_on' (a stuck flow reached its next milestone), 'by_hand' (a person resolved it); ended_count, tried_count (replays: those that were settled; else as
 --   ended_count), last_at, last_object_id (the last one that it ended), median_s (from opening to end)
 with episodes as (
     select f.operation, f.object_key, f.object_id, f.opened_at, f.resolved_at
@@ -26,6 +26,10 @@ ended as (
     join signatures s using (signature)
     join group_deeds($as_of) g on g.group_id = s.group_id
     where s.group_id = $group_id and g.resolved_by_hand_at >= f.last_failed_at and (f.resolved_at is null or f.resolved_at > $as_of)
+    union all
+    select object_id, opened_at, resolved_at_then, case when ended_by = 'milestone' then 'moved_on' else 'by_hand' end
+    from stuck_flows($as_of)
+    where group_id = $group_id and state = 'resolved' and (ended_by is null or ended_by = 'milestone')
 ),
 replays as (
     select count(*) as tried_count

@@ -36,7 +36,6 @@ with running as (
     select lead_key, min(due_at) as due_at, arg_min(promise, due_at) as promise, arg_min(label, due_at) as promise_label,
         arg_min(stop, due_at) as promise_stop, arg_min(owner_team, due_at) as promise_team,
         bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
-        bool_or(state in ('running', 'at_risk', 'paused')) as is_awaited,
         list(promise order by due_at) as promises
     from open_clocks(as_of)
     group by lead_key
@@ -48,19 +47,10 @@ failing as (
     join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
     group by m.lead_key
 ),
-silent as (
-    -- silence that an open exception explains, or that a promise still allows (a payment term), is no standstill; known_exceptions looks alike
-    select t.lead_key, t.last_progress_at, t.last_milestone, t.tier, t.product_line, t.region
-    from timelines t
-    anti join (from running where is_awaited) r on r.lead_key = t.lead_key
-    anti join failing f on f.lead_key = t.lead_key
-    where t.last_progress_at <= as_of and (t.completed_at is null or t.completed_at > as_of) and (t.cancelled_at is null or t.cancelled_at > as_of)
-),
 still as (
-    select s.lead_key, l.limit_s, l.like_count, l.segment, s.last_progress_at + to_microseconds((l.limit_s * 1000000)::bigint) as stuck_at
-    from silent s
-    join limits_at(as_of) l on l.last_milestone is not distinct from s.last_milestone and l.tier is not distinct from s.tier
-        and l.product_line is not distinct from s.product_line and l.region is not distinct from s.region
+    -- silence that an open exception explains is no standstill; stuck_episodes looks alike
+    select s.lead_key, s.limit_s, s.like_count, s.segment, s.stuck_at
+    from standstills_at(as_of, false) s anti join failing f on f.lead_key = s.lead_key
 )
 select t.* replace (coalesce(s.stuck_at, t.stuck_at) as stuck_at), s.limit_s as like_limit_s, s.like_count, s.segment as like_segment,
     r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team, r.promises,
