@@ -38,8 +38,22 @@ class Customer:
     tax_id: str
 
     @property
+    def ref(self) -> Ref:
+        return Ref("customer", self.id)
+
+    @property
     def payment_terms(self) -> str:
         return "NET60" if self.tier == "enterprise" else "NET30"
+
+    def document(self) -> dict[str, Any]:
+        """The canonical customer, as the sync carries it from the CRM to the ERP."""
+        return {
+            "customer": self.id,
+            "name": self.name,
+            "country": self.country,
+            "tax_id": self.tax_id,
+            "payment_terms": self.payment_terms,
+        }
 
 
 @dataclass(frozen=True)
@@ -166,6 +180,7 @@ class Numbers:
     """Number ranges, readable and increasing: Q-1001, SO-1001, INV-1001 ... Never hands out a number twice."""
 
     PREFIXES = {  # noqa: RUF012
+        "customer": "CU",  # who is entered again
         "quote": "Q",
         "order": "SO",
         "shipment": "SH",

@@ -101,6 +101,14 @@ class Deal:
 
     # -- stages -------------------------------------------------------------------------------------------------------
 
+    async def sync_customer(self, customer: Customer) -> None:
+        """The customer, as the CRM has it, is in the ERP: a flow of its own, which knows of no quote."""
+        carrier = Order(customer, self.order.lines, self.order.product_line, self.order.workflow, "")
+        flow = self.estate.flow((carrier,), self.rng, is_brisk=self.is_brisk)
+        flow.stage = "customer"
+        await self.estate.runner.perform(flow, step_for("erp.create_customer", carrier, customer.document))
+        self.end_stage(flow)
+
     async def quote(self) -> None:
         """The customer has a valid quote and has accepted it."""
         order = self.order

@@ -16,6 +16,7 @@ from sample_data.clock import Clock
 from sample_data.deals import Deal
 from sample_data.engine.app import ReplayDesk
 from sample_data.engine.flow import Flow, Parked, Timing
+from sample_data.engine.releases import CHANGES
 from sample_data.engine.runner import Runner
 from sample_data.scenarios import SCENARIOS, Scenario
 from sample_data.systems.billing import Billing
@@ -220,6 +221,13 @@ class Estate:
         return Flow(correlation_id, orders, rng, timing, batch=batch.context if batch else None)
 
     # -- bad days, and what people put right --------------------------------------------------------------------------
+
+    def release(self, version: str) -> None:
+        """The sync engine is that release from now on; nothing if it is already."""
+        if version != self.runner.release:
+            self.runner.deploy(version, self.telemetry.tracer(ENGINE, version))
+            changes = [change.as_json() for change in CHANGES[version]]
+            self.truth.released(ENGINE, version, changes, self.clock.now_ns())
 
     def begin_outage(self, dependency: str, cause: str) -> None:
         """`cause` is downtime or throttling. An outage that is already there goes on."""

@@ -79,11 +79,17 @@ class BadDays:
         self._estate = estate
 
     async def in_backfill(self) -> None:
-        """Every day gets its share, until the estate is live; and an ERP was down not long before that."""
+        """Every day gets its share, until the estate is live; and an ERP was down not long before that.
+
+        Thirty hours before that the engine had a release, which has not been mended since.
+        """
         clock = self._estate.clock
         recently_s = (datetime.now(UTC) - clock.now()).total_seconds() - 2.5 * HOUR
         if recently_s > 0:
             self._estate.start(self._outage("erp-us", "downtime", recently_s, 70 * MINUTE), "recent downtime")
+        since_release_s = (datetime.now(UTC) - clock.now()).total_seconds() - 30 * HOUR
+        if since_release_s > 0:
+            self._estate.start(self._release("1.1.0", since_release_s), "release")
         while not clock.live:
             now = clock.now()
             for index, (system, cause, chance, minutes) in enumerate(_DAILY):
@@ -128,6 +134,10 @@ class BadDays:
         self._estate.begin_outage(system, cause)
         await asyncio.sleep(duration_s)
         self._estate.end_outage(system)
+
+    async def _release(self, version: str, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        self._estate.release(version)
 
     async def _expired_session(self, after_s: float, duration_s: float) -> None:
         await asyncio.sleep(after_s)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from sample_data.business import CENT, Customer, Line, Share, split
@@ -129,6 +129,42 @@ async def contract_amendment(deal: Deal) -> None:
     await deal.pay()
     await deal.post_revenue()
     deal.complete()
+
+
+async def customer_entered_twice(deal: Deal) -> None:
+    """Somebody enters a known customer as a new one, and the sync makes a second of it in the ERP; the order is the second one's."""
+    known = deal.order.customer
+    await deal.sync_customer(known)
+    await deal.wait("decide")
+    again = replace(known, id=deal.estate.numbers.take("customer"), name=known.name.upper())
+    await deal.sync_customer(again)
+    deal.estate.truth.contradicted("check.duplicate_customer", again.ref, "duplicate")
+    deal.order.customer = again
+    await deal.sell()
+
+
+async def release_changes_payloads(deal: Deal) -> None:
+    """A release of the sync engine sends invoices without their terms, and prices as numbers; who was billed by it has not paid yet."""
+    before = [deal, *(deal.estate.sibling(deal) for _ in range(4))]
+    after = [deal.estate.sibling(deal) for _ in range(5)]
+
+    async def up_to_invoice(one: Deal) -> None:
+        await one.quote()
+        await one.submit()
+        await one.fulfil()
+        await one.wait("bill")
+        await one.invoice()
+
+    await asyncio.gather(*(up_to_invoice(one) for one in before))
+    deal.estate.release("1.1.0")
+    await asyncio.gather(*(up_to_invoice(one) for one in after))
+
+    async def up_to_cash(one: Deal) -> None:
+        await one.pay()
+        await one.post_revenue()
+        one.complete()
+
+    await asyncio.gather(*(up_to_cash(one) for one in before))
 
 
 async def invalid_tax_registration(deal: Deal) -> None:
@@ -420,5 +456,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("purchase_order_missing", purchase_order_missing, share=3),
         Scenario("undeliverable_address", undeliverable_address, _GOODS, share=3),
         Scenario("record_lock", record_lock, share=10),
+        Scenario("customer_entered_twice", customer_entered_twice, share=2),
+        Scenario("release_changes_payloads", release_changes_payloads),
     )
 }

@@ -178,8 +178,8 @@ class Telemetry:
         self.feed = feed
         self._ids = SeededIds(seed)
 
-    def tracer(self, system: str) -> Tracer:
-        resource = Resource({"service.name": system, "service.namespace": "quote-to-cash", "service.version": "1.0.0"})
+    def tracer(self, system: str, release: str = "1.0.0") -> Tracer:
+        resource = Resource({"service.name": system, "service.namespace": "quote-to-cash", "service.version": release})
         provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
         provider.add_span_processor(self.feed)
         return provider.get_tracer("sample_data", "1.0.0")

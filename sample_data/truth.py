@@ -1,6 +1,6 @@
 """What truly happened in the estate, written down by those who did it, for tests to judge a console by.
 
-One JSON object a line: an `order` with its objects, links, aliases, milestones and failures, or an `outage`. Instants
+One JSON object a line: an `order` with its objects, links, aliases, milestones and failures, an `outage`, or a `release`. Instants
 are RFC 3339 UTC to the microsecond, amounts decimal strings. Objects that several orders share stand in each of them.
 """
 
@@ -90,6 +90,7 @@ class Truth:
         self._links: dict[Ref, list[dict[str, Any]]] = {}
         self._pauses: dict[Ref, list[dict[str, Any]]] = {}
         self._outages: list[dict[str, Any]] = []
+        self._releases: list[dict[str, Any]] = []
 
     # -- what happened ----------------------------------------------------------------------------------------------
 
@@ -218,6 +219,11 @@ class Truth:
             if outage["dependency"] == dependency and outage["ended_at"] is None:
                 outage["orders"] += [order for order in orders if order and order not in outage["orders"]]
 
+    def released(self, system: str, version: str, changes: list[dict[str, str | None]], at_ns: int) -> None:
+        """Another release of `system` runs: what it does to its payloads, by operation and path."""
+        line = {"kind": "release", "system": system, "version": version, "released_at": instant(at_ns)}
+        self._releases.append({**line, "changes": changes})
+
     # -- telling it -------------------------------------------------------------------------------------------------
 
     @property
@@ -230,7 +236,7 @@ class Truth:
         return self._outages
 
     def lines(self) -> list[dict[str, Any]]:
-        return [*self.orders, *self._outages]
+        return [*self.orders, *self._outages, *self._releases]
 
     def write(self, path: Path, head: dict[str, Any] | None = None) -> None:
         """`path` holds the whole truth as of now, after `head`; readers see the old or the new, never a part."""

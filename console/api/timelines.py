@@ -276,6 +276,8 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
             "lead": thing(e["lead_type"], e["lead_id"], e["lead_scope"]),
             "blocked_amount": amount(e["blocked_amount"]),
         }
+    if e.get("touched_count"):
+        shape |= {"touched_order_count": e["touched_count"], "touched_amount": amount(e["touched_amount"])}
     return shape
 
 

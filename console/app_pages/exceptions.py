@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from console.access import Right
-from console.components import downloads, filter_bar, replaying, triage, views, wording
+from console.components import downloads, exception_parts, filter_bar, replaying, triage, views, wording
 from console.components.blocks import Tile, amount, empty, facts, head, link, notice, spark, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
@@ -21,10 +21,10 @@ from console.deeds import GROUPS_MOST
 from console.filters import EXCEPTION_GROUPS, GROUP_STATES, PAGE_ROWS, Asked
 
 MEMBERS = 100
-SORTS = {"money": "Most money, then least time,", "time": "Least time", "oldest": "Oldest", "latest": "Latest failure"}
+SORTS = {"money": "Most money", "time": "Least time", "oldest": "Oldest", "latest": "Latest failure"}
 DOWNLOADED = downloads.columns(
     "class kind category sentence=what_happened system operation error_code open_count=open "
-    "order_count=orders customer_count=customers blocked_amount=money_held "
+    "order_count=orders customer_count=customers blocked_amount=money_held touched_count=open_orders_touched touched_amount=worth_of_these "
     "reporting_currency=currency state due_at oldest_failed_at last_failed_at owner_team owner_person=person ticket "
     "confidence rule group_id"
 )
@@ -105,7 +105,7 @@ def queue(view: View) -> None:
     narrow = open_group is not None
     columns = [
         Column("What happened", lambda g: two_lines(g["sentence"], _marks(view, g)), "clip"),
-        Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
+        Column("Money held", _held, "number"),
         *(
             []
             if narrow
@@ -215,6 +215,14 @@ def detail(view: View) -> None:
             triage.offer([g])
 
 
+def _held(g: dict[str, Any]) -> Html:
+    """The money that a group or an exception holds up; of one that only touches orders, what these are worth, and that it is that."""
+    if g["touched_count"] and not g["blocked_amount"]:
+        orders = wording.plural(g["touched_count"], "open order")
+        return two_lines(amount(g["touched_amount"], g["reporting_currency"], cents=False), f"touches {orders}")
+    return amount(g["blocked_amount"], g["reporting_currency"], cents=False)
+
+
 def _trend(g: dict[str, Any]) -> Html:
     days = [int(number) for number in g["opened_by_day"] or []]
     return spark(days, f"opened on each of the last 14 days, today last: {', '.join(map(str, days))}")
@@ -226,6 +234,7 @@ def _about(view: View, g: dict[str, Any]) -> Html:
     return facts(
         [
             ("Money held", view.money(g["blocked_amount"])),
+            ("Open orders touched", exception_parts.touched(view, g)),
             ("Orders, customers", f"{g['order_count']:,}, {g['customer_count']:,}"),
             ("Kind", badge(known(KIND, g["kind"]))),
             ("Operation", g["operation_label"] or g["operation"]),
@@ -273,7 +282,7 @@ def _members(view: View, g: dict[str, Any], members: list[dict[str, Any]]) -> Ht
     columns = [
         Column("Order", lambda e: two_lines(e["lead_id"] or e["object_id"], e["customer_name"]), "fit"),
         Column("On", lambda e: f"{e['object_type']} {e['object_id']}".replace("_", " "), wide=True),
-        Column("Money held", lambda e: amount(e["blocked_amount"], view.reporting_currency, cents=False), "number"),
+        Column("Money held", lambda e: _held(e | {"reporting_currency": view.reporting_currency}), "number"),
         Column("Since", lambda e: view.ago(e["opened_at"]), "fit"),
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),
         Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit", wide=True),

@@ -59,6 +59,7 @@ def at_stake(view: View, e: Row) -> Html:
             view.money(e["lead_amount"], e["lead_currency"], cents=True) if e["lead_amount"] is not None else None,
         ),
         ("Money held", view.money(e["blocked_amount"]) if e["blocked_amount"] is not None else None),
+        ("Open orders touched", touched(view, e)),
         ("Holds up", held),
         ("Promise at stake", promise or "none runs"),
         (
@@ -90,6 +91,13 @@ def at_stake(view: View, e: Row) -> Html:
     advice = tag("p", "What to do: ", e["runbook"]) if e["runbook"] and e["state"] == "open" else None
     standstill = _standstill(view, e) if e["kind"] == "stuck_flow" and e["state"] == "open" else None
     return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), advice])
+
+
+def touched(view: View, e: Row) -> str | None:
+    """The open orders that an exception, or a group, about a customer or an interface touches: how many, and what they are worth."""
+    if not e["touched_count"]:
+        return None
+    return f"{e['touched_count']:,}, worth {view.money(e['touched_amount'])}; none of them waits for this"
 
 
 def _standstill(view: View, e: Row) -> Html | None:

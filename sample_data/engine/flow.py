@@ -156,10 +156,10 @@ def step_for(
     system: str | None = None,
     after_timeout: str = "retry",
 ) -> Step:
-    """The step that does `operation` on the order, on its quote, or on `document`."""
+    """The step that does `operation` on the order, on its quote or customer, or on `document`."""
     known = OPERATIONS[operation]
     at = system or (order.erp if known.system == "erp" else known.system)
-    subject = Ref("quote", order.quote) if known.subject == "quote" else order.ref
+    subject = {"quote": Ref("quote", order.quote), "customer": order.customer.ref}.get(known.subject, order.ref)
     if document is not None:
         subject = document.ref
     return Step(

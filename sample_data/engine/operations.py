@@ -21,6 +21,7 @@ class Operation(NamedTuple):
 OPERATIONS = {
     operation.name: operation
     for operation in (
+        Operation("erp.create_customer", "erp", "POST", "/business-partners", "customer", sends_payload=True),
         Operation("cpq.validate_quote", "cpq", "POST", "/quotes/validations", "quote", sends_payload=True),
         Operation("crm.accept_quote", "crm", "POST", "/quotes/acceptances", "quote", "quote_accepted"),
         Operation("tax.determine", "tax", "POST", "/transactions", "order", sends_payload=True),

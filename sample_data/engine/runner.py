@@ -43,6 +43,7 @@ from sample_data.engine.flow import (
     flow_attributes,
     merge_patch,
 )
+from sample_data.engine.releases import CHANGES, FIRST
 from sample_data.truth import Truth
 
 _TRACE_CONTEXT = TraceContextTextMapPropagator()
@@ -61,6 +62,7 @@ class Runner:
         self.done: dict[tuple[str, Ref], tuple[Flow, Step]] = {}
         self.flows: dict[Ref, Flow] = {}
         self.watchers: list[Callable[[Parked], None]] = []
+        self.release = FIRST
 
     async def perform(self, flow: Flow, step: Step, *, stops: bool = False) -> dict[str, Any]:
         """The system's answer, once the step has succeeded; that may take days, a repair and a replay.
@@ -84,6 +86,10 @@ class Runner:
                 flow.is_hurried = self._clock.live
                 resume.settle("succeeded")
             return answer
+
+    def deploy(self, release: str, tracer: Tracer) -> None:
+        """From now on the engine is that release: its spans say so by `tracer`, and its payloads are as that release makes them."""
+        self.release, self.tracer = release, tracer
 
     def close_trace(self, flow: Flow) -> None:
         """The flow's current trace ends here; what comes later is a new one, which may link back."""
@@ -117,7 +123,8 @@ class Runner:
 
     def _set_state(self, flow: Flow, state: str) -> None:
         for order in flow.orders:
-            self._truth.state(order.quote, state)
+            if order.quote:  # the sync of a customer is of no quote
+                self._truth.state(order.quote, state)
 
     @staticmethod
     def _again_in_s(flow: Flow, step: Step, error: UpstreamError) -> float | None:
@@ -153,6 +160,9 @@ class Runner:
         step.runs += 1
         root = self._open_trace(flow, resume)
         payload = merge_patch(step.payload(), flow.patches.get(step.ref.type, {}))
+        for change in CHANGES[self.release]:
+            if change.operation == step.operation.name:
+                payload = change.made(payload)
         span = self.tracer.start_span(
             step.operation.name,
             context=set_span_in_context(root, Context()),
@@ -257,7 +267,7 @@ class Runner:
         if resume and resume.failed_span:
             links.append(Link(resume.failed_span))
         attributes = flow_attributes(flow)
-        if len(flow.orders) == 1:
+        if len(flow.orders) == 1 and flow.order.quote:
             attributes["q2c.quote.id"] = flow.order.quote
             if flow.order.number:
                 attributes["q2c.order.id"] = flow.order.number
@@ -293,6 +303,8 @@ class Runner:
                 attributes["q2c.order.id"] = flow.order.number
         elif step.document is not None:
             attributes |= document_attributes(step.document)
+        elif step.ref.type == "customer":
+            attributes["q2c.customer.tax_id"] = flow.order.customer.tax_id
         elif step.ref.type in ("order", "quote"):
             attributes |= {
                 "q2c.amount": str(payload["amount"]),

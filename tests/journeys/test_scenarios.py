@@ -40,10 +40,50 @@ def test_the_api_tells_what_truly_happened(name: str, listening: Callable[..., A
                 [f for f in truth["failures"] if f["opened"]], "open"
             )
             assert _contradictions(told["exceptions"]) == {
-                (f["operation"], f["object"]["id"], f["category"]) for f in truth["contradictions"]
+                (f["operation"], f["object"]["id"], f["category"])
+                for f in truth["contradictions"]
+                if f["object"]["type"] != "customer"  # who stands beside the orders, in no timeline
             }
             assert _links(told["links"]) >= _own_links(truth)
             assert _pauses(told["pauses"]) == _pauses(truth["pauses"])
+
+
+def test_customers_entered_twice_are_found_with_the_open_orders_that_they_touch(listening: Callable[..., Any]) -> None:
+    here = listening()
+    with run_scenario("customer_entered_twice", seed=11, endpoint=f"{here.url}/v1/traces", count=3) as played:
+        truths = played.truth.orders
+        found = here.get("/exceptions", kind="duplicate", state="all")["exceptions"]
+        assert {(e["operation"], e["object"]["type"], e["object"]["id"], e["state"]) for e in found} == {
+            (f["operation"], f["object"]["type"], f["object"]["id"], "open")
+            for truth in truths
+            for f in truth["contradictions"]
+        }
+        assert len(found) == 3
+        for e in found:
+            (mine,) = [truth for truth in truths if truth["customer"] == e["object"]["id"]]
+            shown = here.get(f"/exceptions/{e['exception_id']}", as_of=mine["milestones"][0]["reached_at"])
+            assert shown["touched_order_count"] == 1, "its order is open then"
+            assert "touched_order_count" not in here.get(f"/exceptions/{e['exception_id']}"), "and paid now"
+
+
+def test_a_release_that_changes_payloads_is_found_field_by_field_with_the_open_orders_it_touches(
+    listening: Callable[..., Any],
+) -> None:
+    here = listening()
+    with run_scenario("release_changes_payloads", seed=11, endpoint=f"{here.url}/v1/traces") as played:
+        (release,) = [line for line in played.truth.lines() if line["kind"] == "release"]
+        found = here.get("/exceptions", kind="schema_drift")["exceptions"]
+        assert {(e["object"]["id"], e["class"], e["category"]) for e in found} == {
+            (f"{release['system']} {change['operation']}", "technical", "contract_schema")
+            for change in release["changes"]
+        }
+        for change in release["changes"]:
+            (e,) = [e for e in found if e["object"]["id"].endswith(change["operation"])]
+            now = f"is a {change['now']}, no longer a text" if change["now"] else "is gone"
+            assert f"{change['path']} {now}" in e["sentence"]
+            assert e["first_failed_at"] > release["released_at"]
+            unpaid = [truth for truth in played.truth.orders if truth["state"] != "completed"]
+            assert (e["touched_order_count"], len(unpaid)) == (5, 5)
 
 
 @pytest.mark.parametrize(

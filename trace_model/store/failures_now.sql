@@ -95,9 +95,42 @@ select *,
     end as state
 from ends;
 
+-- touched_orders: one row per exception about something that stands beside the orders, with how many it touches and what they are worth: those open at
+-- `as_of` of a customer that repeats another; and those whose payload went through an interface since it lost a field and until it had it again.
+-- They are touched, not held up: none of them waits for it.
+create or replace macro touched_orders(as_of) as table
+with beside as materialized (
+    select exception_id, object_key, object_type, object_id, first_failed_at, coalesce(resolved_at, 'infinity'::timestamptz) as until_at
+    from failures
+    where object_type in ('customer', 'interface') and opened_at <= as_of
+),
+drifted as materialized (
+    select b.exception_id, i.system, i.operation, b.first_failed_at, b.until_at
+    from beside b
+    join (select distinct system, operation from schema_drifts) i on interface_key(i.system, i.operation) = b.object_key
+    where b.object_type = 'interface'
+),
+sent as (
+    select distinct d.exception_id, coalesce(n.object_key, r.mention_key) as object_key
+    from drifted d
+    join payload_shapes p on p.system = d.system and p.operation = d.operation and p.sent_at between d.first_failed_at and least(d.until_at, as_of)
+    join operation_runs r on r.trace_id = p.trace_id and r.span_id = p.span_id
+    left join resolutions n on n.alias_key = r.mention_key
+),
+touched as (
+    select b.exception_id, t.lead_key from beside b join timelines t on t.customer_id = b.object_id and b.object_type = 'customer'
+    union
+    select s.exception_id, m.lead_key from sent s join timeline_members m on m.object_key = s.object_key and m.direction <> 'up'
+)
+select u.exception_id, count(*) as touched_count, coalesce(sum(t.reporting_amount), 0)::decimal(18, 2) as touched_amount
+from touched u
+join timelines t using (lead_key)
+where t.started_at <= as_of and coalesce(t.completed_at > as_of, true) and coalesce(t.cancelled_at > as_of, true)
+group by u.exception_id;
+
 -- known_failures: one row per exception, in the episode that holds at `as_of`, with its verdict, owner, lead, money and outage.
 -- state: open, resolved: by a success, by hand, or by the target's own word that it has what no answer came to and nothing is left to do. A
--- shared object's failure counts the money of each order it holds up. kind: as in judgements; what the target told of is no unknown status.
+-- shared object's failure counts the money of each order it holds up; touched_count, touched_amount: as in touched_orders. kind: as in judgements; what the target told of is no unknown status.
 create or replace macro known_failures(as_of, only_ids := null::varchar[]) as table
 with kinds as (
     select signature, outage_kind from judgements(as_of) where not in_outage
@@ -119,14 +152,15 @@ select f.* exclude (outage_kind, next_opened_at, first_opened_at), f.first_opene
     end as resolved_at_then,
     case when j.kind = 'unknown_status' and (a.target_state = 'absent' or a.flow_stands) then 'failed_operation' else j.kind end as kind,
     a.target_state, a.target_evidence, j.group_id, j.class, j.category, j.transient, j.confidence, j.rule, j.facts, j.acknowledged_by, j.acknowledged_at, j.assigned_team,
-    j.assigned_person, j.snoozed_until, j.resolved_by_hand_at, k.* exclude (object_key, owner_rules),
+    j.assigned_person, j.snoozed_until, j.resolved_by_hand_at, k.* exclude (object_key, owner_rules), u.touched_count, u.touched_amount,
     first_of(j.owner_rules & k.owner_rules) as owner_position, coalesce(j.assigned_team, r.team) as owner_team,
     case when j.assigned_team is null and j.assigned_person is null then r.person else j.assigned_person end as owner_person
 from met f
 join judgements(as_of) j on j.signature = f.signature and j.in_outage = (f.outage_id is not null)
 join object_stakes k on k.object_key = f.object_key
 left join cat_owner_rules r on r.position = first_of(j.owner_rules & k.owner_rules)
-left join target_answers(as_of) a on a.exception_id = f.exception_id and a.target_answered_at >= f.last_failed_at;
+left join target_answers(as_of) a on a.exception_id = f.exception_id and a.target_answered_at >= f.last_failed_at
+left join touched_orders(as_of) u on u.exception_id = f.exception_id;
 
 -- open_failures: known_failures that are open at `as_of`.
 create or replace macro open_failures(as_of) as table
@@ -294,6 +328,7 @@ with figures as (
         count(*) filter (state = 'open') as open_count, count(*) filter (state = 'resolved') as resolved_count,
         count(distinct lead_key) filter (state = 'open') as order_count, count(distinct customer_id) filter (state = 'open') as customer_count,
         coalesce(sum(blocked_amount) filter (state = 'open'), 0)::decimal(18, 2) as blocked_amount,
+        sum(touched_count) filter (state = 'open') as touched_count, sum(touched_amount) filter (state = 'open')::decimal(18, 2) as touched_amount,
         min(opened_at) filter (state = 'open') as oldest_failed_at, min(first_opened_at) as first_seen_at, max(last_failed_at) as last_failed_at,
         sum(attempt_count) filter (state = 'open')::bigint as attempt_count,
         count(*) filter (opened_at > as_of - interval 1 day) as day_count,

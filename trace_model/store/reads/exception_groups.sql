@@ -1,10 +1,10 @@
 -- exception_groups: one row per group with an open exception at $as_of: the exception queue.
 -- $class, $category, $owner_team, $owner_person, $system, $group_state, $outage_id, $tag, $kind varchar or null; $min_amount decimal or null;
--- $include_snoozed boolean; $sort 'money' (most money, then least time, then oldest), 'time' (least time first), 'oldest', 'latest';
+-- $include_snoozed boolean; $sort 'money' (most money held or touched, then oldest), 'time' (least time first), 'oldest', 'latest';
 -- $offset, $limit int; $as_of timestamptz
 -- optional: $owner_person, $group_state, $outage_id, $tag, $kind, $min_amount, $sort
 -- columns: group_id, state, kind, class, category, owner_team, owner_person, is_escalated, escalates_at, system, operation, operation_label, sentence, error_code,
---   open_count, resolved_count, regressed_count, order_count, customer_count, blocked_amount (reporting currency), due_at (the nearest running promise of its
+--   open_count, resolved_count, regressed_count, order_count, customer_count, blocked_amount (reporting currency), touched_count, touched_amount (open orders that it touches and does not hold up), due_at (the nearest running promise of its
 --   orders), oldest_failed_at, first_seen_at, last_failed_at, age_s, transient, confidence, rule, attempt_count, acknowledged_by, assigned_person, snoozed_until,
 --   tags, ticket, note_count, outage_id, runbook, opened_by_day (14 counts, today last), replayable, reporting_currency, total_count
 with queue as (
@@ -33,7 +33,7 @@ least_time as (
 page as (
     select q.*, t.due_at as sorted_due_at, count(*) over () as total_count
     from queue q left join least_time t using (group_id)
-    order by case coalesce($sort, 'money') when 'money' then -blocked_amount when 'latest' then -epoch(last_failed_at) when 'oldest' then epoch(oldest_failed_at) end nulls last,
+    order by case coalesce($sort, 'money') when 'money' then -greatest(blocked_amount, touched_amount) when 'latest' then -epoch(last_failed_at) when 'oldest' then epoch(oldest_failed_at) end nulls last,
         case when $sort = 'time' then t.due_at end nulls last, blocked_amount desc, oldest_failed_at, group_id
     limit $limit offset $offset
 ),
@@ -65,7 +65,7 @@ promised as (
     group by n.group_id
 )
 select p.group_id, p.state, p.kind, p.class, p.category, p.owner_team, p.owner_person, p.is_escalated, p.escalates_at, p.system, p.operation, o.label as operation_label,
-    coalesce(w.sentence, check_sentence(o.label)) as sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, m.due_at, p.oldest_failed_at,
+    coalesce(w.sentence, check_sentence(o.label)) as sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, p.touched_count, p.touched_amount, m.due_at, p.oldest_failed_at,
     p.first_seen_at, p.last_failed_at, epoch($as_of::timestamptz) - epoch(p.oldest_failed_at) as age_s, p.transient, p.confidence, p.rule, p.attempt_count,
     p.acknowledged_by, p.assigned_person, p.snoozed_until, p.tags, p.ticket, coalesce(p.note_count, 0) as note_count, p.outage_id, t.runbook, d.opened_by_day,
     coalesce(o.replayable, true) as replayable, k.reporting_currency, p.total_count
@@ -76,5 +76,5 @@ left join days d on d.group_id = p.group_id
 left join promised m on m.group_id = p.group_id
 left join cat_operations o on o.operation = p.operation
 left join cat_teams t on t.team = p.owner_team
-order by case coalesce($sort, 'money') when 'money' then -p.blocked_amount when 'latest' then -epoch(p.last_failed_at) when 'oldest' then epoch(p.oldest_failed_at) end nulls last,
+order by case coalesce($sort, 'money') when 'money' then -greatest(p.blocked_amount, p.touched_amount) when 'latest' then -epoch(p.last_failed_at) when 'oldest' then epoch(p.oldest_failed_at) end nulls last,
     case when $sort = 'time' then p.sorted_due_at end nulls last, p.blocked_amount desc, p.oldest_failed_at, p.group_id

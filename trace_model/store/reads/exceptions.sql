@@ -6,12 +6,12 @@ with stuck as materialized (
     from stuck_flows($as_of)
 ),
 known as materialized (
-    select exception_id, kind, class, category, system, owner_team, group_id, outage_id, state, blocked_amount, opened_at from known_failures($as_of)
+    select exception_id, kind, class, category, system, owner_team, group_id, outage_id, state, greatest(blocked_amount, touched_amount) as amount, opened_at from known_failures($as_of)
     union all
     select exception_id, kind, class, category, system, owner_team, group_id, null, state, blocked_amount, opened_at from stuck
 ),
 matching as (
-    select exception_id, state, blocked_amount, opened_at
+    select exception_id, state, amount, opened_at
     from known
     where ($state is null or state = $state)
       and ($class is null or class = $class)
@@ -25,7 +25,7 @@ matching as (
 page as materialized (
     select exception_id, (select count(*) from matching) as total_count
     from matching
-    order by state = 'resolved', blocked_amount desc nulls last, opened_at, exception_id
+    order by state = 'resolved', amount desc nulls last, opened_at, exception_id
     limit $limit offset $offset
 ),
 shown as (
@@ -39,4 +39,4 @@ select f.* exclude (object_key, lead_key, trace_id, span_id, signature, owner_po
 from shown f
 join page p using (exception_id)
 left join cat_operations o on o.operation = f.operation
-order by f.state = 'resolved', f.blocked_amount desc nulls last, f.opened_at, f.exception_id
+order by f.state = 'resolved', greatest(f.blocked_amount, f.touched_amount) desc nulls last, f.opened_at, f.exception_id
