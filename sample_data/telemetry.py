@@ -132,8 +132,11 @@ class Feed(SpanProcessor):
         return bool(self._open or self._batches.unfinished_tasks)
 
     def close(self, grace_s: float = 2.0) -> bool:
-        """Flush and stop; True if nothing had to be left behind after `grace_s`."""
+        """Flush and stop; True if nothing had to be left behind after `grace_s`. What was held back goes too."""
         self.waits_for_door = False
+        with self._lock:
+            self._open += [span for held in self._held.values() for span in held]
+            self._held.clear()
         self._closing_at = time.monotonic() + grace_s
         delivered = self.force_flush(int(grace_s * 1000))
         self._exporter.shutdown()

@@ -211,7 +211,7 @@ def members(view: View) -> None:
 
 
 def _thing(e: Row) -> str:
-    return f"{e['object_type']} {e['object_id']}".replace("_", " ")
+    return wording.named(e["object_type"], e["object_id"])
 
 
 def _lasted(o: Row) -> str:

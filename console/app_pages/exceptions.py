@@ -281,7 +281,7 @@ def _members(view: View, g: dict[str, Any], members: list[dict[str, Any]]) -> Ht
         )
     columns = [
         Column("Order", lambda e: two_lines(e["lead_id"] or e["object_id"], e["customer_name"]), "fit"),
-        Column("On", lambda e: f"{e['object_type']} {e['object_id']}".replace("_", " "), wide=True),
+        Column("On", lambda e: wording.named(e["object_type"], e["object_id"]), wide=True),
         Column("Money held", lambda e: _held(e | {"reporting_currency": view.reporting_currency}), "number"),
         Column("Since", lambda e: view.ago(e["opened_at"]), "fit"),
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),

@@ -38,7 +38,7 @@ def at_stake(view: View, e: Row) -> Html:
     """The business facts: whom it concerns, what it is worth, what it holds up, and what was promised."""
     order = (
         link(
-            f"{e['lead_type']} {e['lead_id']}".replace("_", " "),
+            wording.named(e["lead_type"], e["lead_id"]),
             view.order(e),
         )
         if e["lead_id"]
@@ -50,10 +50,11 @@ def at_stake(view: View, e: Row) -> Html:
         if e["promise_label"]
         else None
     )
+    is_beside = e["object_type"] in ("customer", "interface")  # the orders: it holds none up
     held = "nothing in the flow" if not e["milestone_label"] else e["milestone_label"].lower()
     pairs: list[tuple[str, Child]] = [
-        ("Customer", e["customer_name"] or e["customer_id"] or "not known"),
-        ("Order", join([order or "not known", many])),
+        ("Customer", e["customer_name"] or e["customer_id"] or (None if is_beside else "not known")),
+        ("Order", None if is_beside else join([order or "not known", many])),
         (
             "Amount",
             view.money(e["lead_amount"], e["lead_currency"], cents=True) if e["lead_amount"] is not None else None,
@@ -135,7 +136,7 @@ def cause(view: View, e: Row) -> Html:
     pairs: list[tuple[str, Child]] = [
         ("Kind", badge(known(KIND, e["kind"]))),
         ("Operation", e["operation_label"]),
-        ("On", f"{e['object_type']} {e['object_id']}".replace("_", " ")),
+        ("On", wording.named(e["object_type"], e["object_id"])),
         ("System", filter_bar.system(e["system"])),
         ("Answer", answer or None),
         ("Heals by itself", "it may" if e["transient"] else "no"),
@@ -232,7 +233,7 @@ def elsewhere(view: View, e: Row, rows: Sequence[Row]) -> Html:
             [head("The same elsewhere", more=group), empty("Nowhere else.", "No other object has failed like this.")]
         )
     columns = [
-        Column("On", lambda o: f"{o['object_type']} {o['object_id']}".replace("_", " "), "fit"),
+        Column("On", lambda o: wording.named(o["object_type"], o["object_id"]), "fit"),
         Column("State", lambda o: badge(known(EXCEPTION, o["state"])), "fit"),
         Column("Customer", lambda o: o["customer_name"] or "—", "line"),
         Column("Money held", lambda o: amount(o["blocked_amount"], view.reporting_currency, cents=False), "number"),

@@ -25,7 +25,7 @@ _STYLE = """<style>
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: 2px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"] { padding: 4px 8px; border-radius: 6px; }
 [data-testid="stSidebar"] [data-testid="stPageLink-NavLink"]:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
-.st-key-within [data-testid="stPageLink-NavLink"] { background: var(--st-sidebar-active, rgba(128, 128, 128, .16)); font-weight: 600; }
+.st-key-within [data-testid="stPageLink-NavLink"] { background: rgba(128, 128, 128, .16); font-weight: 600; }
 [data-testid="stSidebar"] .stTextInput { margin: 2px 0 8px; }
 [data-testid="stSidebar"] .stTextInput input { font-size: 12px; padding-left: 0; padding-right: 4px; }
 [data-testid="stMainBlockContainer"] { padding: 18px 28px 48px; max-width: 1560px; }

@@ -119,7 +119,7 @@ def milestone_list(view: View, t: Row, milestones: Sequence[Row]) -> Html:
         ),
         Column("Planned", lambda m: view.at(m["planned_at"]), "fit"),
         Column("Against plan", lambda m: _against_plan(view, m), "fit"),
-        Column("By", lambda m: f"{m['object_type']} {m['object_id']}".replace("_", " ") if m["object_id"] else "—"),
+        Column("By", lambda m: wording.named(m["object_type"], m["object_id"]) if m["object_id"] else "—"),
         Column("System", lambda m: filter_bar.system(m["system"]), "fit", wide=True),
         Column("Coverage", lambda m: _coverage(t, m), "fit"),
         Column("Owner", lambda m: filter_bar.team(m["owner_team"]), "fit", wide=True),
@@ -158,7 +158,7 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
     columns = [
         Column("What happened", lambda e: two_lines(e["sentence"], badge(known(CLASS, e["class"]))), "clip"),
         Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit"),
-        Column("On", lambda e: f"{e['object_type']} {e['object_id']}".replace("_", " "), "fit"),
+        Column("On", lambda e: wording.named(e["object_type"], e["object_id"]), "fit"),
         Column("Operation", lambda e: e["operation_label"], wide=True),
         Column("System", lambda e: filter_bar.system(e["system"]), wide=True),
         Column("First", lambda e: view.ago(e["first_failed_at"]), "fit"),
@@ -225,8 +225,8 @@ def evidence(view: View, links: Sequence[Row], warnings: Sequence[Row]) -> Html:
             [doubts, head("Links"), empty("No links.", "Nothing else has been seen that belongs to this order.")]
         )
     columns = [
-        Column("From", lambda k: f"{k['from_type']} {k['from_id']}".replace("_", " ")),
-        Column("To", lambda k: f"{k['to_type']} {k['to_id']}".replace("_", " ")),
+        Column("From", lambda k: wording.named(k["from_type"], k["from_id"])),
+        Column("To", lambda k: wording.named(k["to_type"], k["to_id"])),
         Column("Kind", lambda k: k["kind"].replace("_", " "), "fit"),
         Column("Known from", lambda k: k["source"].replace("_", " "), "fit"),
         Column("Confidence", lambda k: wording.share(float(k["confidence"])), "number"),

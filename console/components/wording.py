@@ -161,3 +161,12 @@ def parse_instant(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError(f"'{text[:60]}' names no time zone; write it like 2026-03-02T10:05:00Z")
     return at.astimezone(UTC)
+
+
+def named(object_type: str, object_id: str) -> str:
+    """An object in words; its id stands as it is.
+
+    >>> named("credit_note", "CN_1")
+    'credit note CN_1'
+    """
+    return f"{object_type.replace('_', ' ')} {object_id}"

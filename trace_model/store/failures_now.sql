@@ -285,7 +285,7 @@ left join cat_milestones m on e.ended_by = 'milestone' and m.milestone = e.ended
 -- holds then. It is resolved by what ended the silence. Columns as known_failures, those of a failed call left out, and ended_by, ended_with of stuck_episodes.
 create or replace macro stuck_flows(as_of) as table
 with stuck as materialized (
-    select e.*, t.lead_type, t.lead_id, t.customer_id, t.customer_name, t.reporting_amount, t.region, t.legal_entity, t.product_line
+    select e.*, t.lead_type, t.lead_id, t.lead_scope, t.customer_id, t.customer_name, t.reporting_amount, t.region, t.legal_entity, t.product_line
     from (from stuck_episodes(as_of) qualify episode = max(episode) over (partition by lead_key, since_at)) e
     join timelines t using (lead_key)
 ),
@@ -328,7 +328,9 @@ with figures as (
         count(*) filter (state = 'open') as open_count, count(*) filter (state = 'resolved') as resolved_count,
         count(distinct lead_key) filter (state = 'open') as order_count, count(distinct customer_id) filter (state = 'open') as customer_count,
         coalesce(sum(blocked_amount) filter (state = 'open'), 0)::decimal(18, 2) as blocked_amount,
-        sum(touched_count) filter (state = 'open') as touched_count, sum(touched_amount) filter (state = 'open')::decimal(18, 2) as touched_amount,
+        -- an order has one customer, but goes through several interfaces: of these the one that touches most counts
+        coalesce(sum(case when object_type = 'customer' then touched_count end) filter (state = 'open'), max(touched_count) filter (state = 'open'))::bigint as touched_count,
+        coalesce(sum(case when object_type = 'customer' then touched_amount end) filter (state = 'open'), max(touched_amount) filter (state = 'open'))::decimal(18, 2) as touched_amount,
         min(opened_at) filter (state = 'open') as oldest_failed_at, min(first_opened_at) as first_seen_at, max(last_failed_at) as last_failed_at,
         sum(attempt_count) filter (state = 'open')::bigint as attempt_count,
         count(*) filter (opened_at > as_of - interval 1 day) as day_count,
