@@ -87,8 +87,8 @@ def systems(view: View) -> None:
         Column("Failures", lambda s: wording.count(s["exception_count"]), "number"),
         Column(
             "Unknown",
-            lambda s: two_lines(bar(s["unknown_share"], tone="yellow"), wording.count(s["unknown_count"])),
-            "fit",
+            lambda s: two_lines(wording.share(s["unknown_share"]), wording.count(s["unknown_count"])),
+            "number",
         ),
         Column("Guessed", lambda s: wording.count(s["guess_count"]), "number"),
         Column("Confidence", lambda s: wording.share(s["confidence"]), "number"),

@@ -60,7 +60,7 @@ def figures(view: View, steps: list[dict[str, Any]]) -> None:
     first, last = steps[0], steps[-1]
     shown = [
         Tile("Started", wording.count(first["due_count"]), view.money(first["due_amount"])),
-        Tile(f"Reached '{last['label']}'", wording.count(last["count"]), view.money(last["amount"])),
+        Tile(last["label"], wording.count(last["count"]), view.money(last["amount"])),
     ]
     for reason in ("in_transit", "exception", "in_part", "not_seen", "passed_over"):
         number, money = of(reason)

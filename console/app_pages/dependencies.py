@@ -54,8 +54,8 @@ def health(view: View) -> None:
         ),
         Column("Failed, last hour", _failed, "fit"),
         Column(
-            "Half, 95 % within",
-            lambda s: f"{wording.latency(s['p50_ms'])}, {wording.latency(s['p95_ms'])}",
+            "Half, 95 % in",
+            lambda s: two_lines(wording.latency(s["p50_ms"]), wording.latency(s["p95_ms"])),
             "number",
             wide=True,
         ),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from console.access import Right
 from console.components import downloads, exception_parts, filter_bar, replaying, triage, views, wording
-from console.components.blocks import Tile, amount, empty, facts, head, link, notice, spark, tiles, two_lines
+from console.components.blocks import Tile, empty, facts, head, link, notice, spark, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
@@ -105,7 +105,7 @@ def queue(view: View) -> None:
     narrow = open_group is not None
     columns = [
         Column("What happened", lambda g: two_lines(g["sentence"], _marks(view, g)), "clip"),
-        Column("Money held", _held, "number"),
+        Column("Money held", exception_parts.held, "number"),
         *(
             []
             if narrow
@@ -215,14 +215,6 @@ def detail(view: View) -> None:
             triage.offer([g])
 
 
-def _held(g: dict[str, Any]) -> Html:
-    """The money that a group or an exception holds up; of one that only touches orders, what these are worth, and that it is that."""
-    if g["touched_count"] and not g["blocked_amount"]:
-        orders = wording.plural(g["touched_count"], "open order")
-        return two_lines(amount(g["touched_amount"], g["reporting_currency"], cents=False), f"touches {orders}")
-    return amount(g["blocked_amount"], g["reporting_currency"], cents=False)
-
-
 def _trend(g: dict[str, Any]) -> Html:
     days = [int(number) for number in g["opened_by_day"] or []]
     return spark(days, f"opened on each of the last 14 days, today last: {', '.join(map(str, days))}")
@@ -247,7 +239,7 @@ def _about(view: View, g: dict[str, Any]) -> Html:
             ("Snoozed until", snoozed),
             ("Promise at stake", join([view.due(g["due_at"]), ", ", g["promised_label"]]) if g["due_at"] else None),
             ("First seen", view.ago(g["first_seen_at"])),
-            ("Runbook", g["runbook"] or None),
+            ("Runbook", exception_parts.ADVICE.get(g["kind"], g["runbook"]) or None),
             ("Ticket", _ticket(g["ticket"])),
             ("Tags", ", ".join(g["tags"] or []) or None),
             (
@@ -282,7 +274,9 @@ def _members(view: View, g: dict[str, Any], members: list[dict[str, Any]]) -> Ht
     columns = [
         Column("Order", lambda e: two_lines(e["lead_id"] or e["object_id"], e["customer_name"]), "fit"),
         Column("On", lambda e: wording.named(e["object_type"], e["object_id"]), wide=True),
-        Column("Money held", lambda e: _held(e | {"reporting_currency": view.reporting_currency}), "number"),
+        Column(
+            "Money held", lambda e: exception_parts.held(e | {"reporting_currency": view.reporting_currency}), "number"
+        ),
         Column("Since", lambda e: view.ago(e["opened_at"]), "fit"),
         Column("Attempts", lambda e: wording.count(e["attempt_count"]), "number"),
         Column("State", lambda e: badge(known(EXCEPTION, e["state"])), "fit", wide=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.components import filter_bar, wording
+from console.components import exception_parts, filter_bar, wording
 from console.components.blocks import TOP, Tile, amount, empty, head, link, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
@@ -67,7 +67,7 @@ def queue(view: View) -> None:
     columns = [
         Column("What happened", lambda g: two_lines(g["sentence"], _kind(g)), "clip"),
         Column("Orders", lambda g: wording.count(g["order_count"]), "number"),
-        Column("Money held", lambda g: amount(g["blocked_amount"], g["reporting_currency"], cents=False), "number"),
+        Column("Money held", exception_parts.held, "number"),
         Column("Oldest", lambda g: view.ago(g["oldest_failed_at"]), "fit"),
         Column("Owner", lambda g: g["owner_person"] or filter_bar.team(g["owner_team"]), "fit"),
     ]

@@ -24,6 +24,13 @@ from trace_model.signatures import without_trace
 
 Row = dict[str, Any]
 OTHERS = 20
+ADVICE = {
+    "over_coverage": "Find which document is too much, and credit, return or refund it. There is nothing to replay.",
+    "duplicate": "Decide which of the two stands, and cancel or merge the other. There is nothing to replay.",
+    "mismatch": "Find which system is right, correct the other, and let it send the document again.",
+    "schema_drift": "Ask who released the change; map the field anew, or take the release back.",
+}
+"""What to do where no system refused anything; else the owner's runbook says it."""
 FIXES = {
     "replay": "A replay got it through",
     "engine": "The engine got it through itself",
@@ -51,7 +58,7 @@ def at_stake(view: View, e: Row) -> Html:
         else None
     )
     is_beside = e["object_type"] in ("customer", "interface")  # the orders: it holds none up
-    held = "nothing in the flow" if not e["milestone_label"] else e["milestone_label"].lower()
+    waiting = "nothing in the flow" if not e["milestone_label"] else e["milestone_label"].lower()
     pairs: list[tuple[str, Child]] = [
         ("Customer", e["customer_name"] or e["customer_id"] or (None if is_beside else "not known")),
         ("Order", None if is_beside else join([order or "not known", many])),
@@ -61,7 +68,7 @@ def at_stake(view: View, e: Row) -> Html:
         ),
         ("Money held", view.money(e["blocked_amount"]) if e["blocked_amount"] is not None else None),
         ("Open orders touched", touched(view, e)),
-        ("Holds up", held),
+        ("Holds up", waiting),
         ("Promise at stake", promise or "none runs"),
         (
             "State",
@@ -89,9 +96,18 @@ def at_stake(view: View, e: Row) -> Html:
         rest = "; the flow behind it did not go on" if e["target_state"] == "present" and e["state"] == "open" else ""
         word = f": {e['target_evidence']}" if e["target_evidence"] else ""
         doubt = notice("blue", "question", f"No answer came ({doing}), so the target was asked. {found}{rest}{word}")
-    advice = tag("p", "What to do: ", e["runbook"]) if e["runbook"] and e["state"] == "open" else None
+    what = ADVICE.get(e["kind"], e["runbook"])
+    advice = tag("p", "What to do: ", what) if what and e["state"] == "open" else None
     standstill = _standstill(view, e) if e["kind"] == "stuck_flow" and e["state"] == "open" else None
     return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), advice])
+
+
+def held(g: Row) -> Html:
+    """The money that a group or an exception holds up; of one that only touches orders, what these are worth, and that it is that."""
+    if g["touched_count"] and not g["blocked_amount"]:
+        orders = wording.plural(g["touched_count"], "open order")
+        return two_lines(amount(g["touched_amount"], g["reporting_currency"], cents=False), f"touches {orders}")
+    return amount(g["blocked_amount"], g["reporting_currency"], cents=False)
 
 
 def touched(view: View, e: Row) -> str | None:
