@@ -72,6 +72,19 @@ def test_where_no_one_else_calls_three_calls_of_one_run_are_enough_and_where_man
     assert outages(story(busy=True)) == []
 
 
+def test_it_is_the_minute_before_a_failing_run_began_that_is_looked_at_however_long_the_run_took() -> None:
+    def story(answered_at: float) -> Rows:
+        s = Calls()
+        s.fine("SO-0", answered_at)
+        run = s.call("SO-1", 100, "gave up", until=190)
+        for at in (100, 130, 180):
+            s.does(None, at, name="POST", under=run, kind=3, error="Service Unavailable", more=DOWN | {"server.address": "billing"})  # fmt: skip
+        return told(s.spans)
+
+    assert outages(story(answered_at=70)) == []
+    assert [o["found_at"] for o in outages(story(answered_at=30))] == [instant(190)]
+
+
 def test_one_timeout_among_answers_is_no_outage() -> None:
     s = Calls()
     for at in range(0, 100, 5):

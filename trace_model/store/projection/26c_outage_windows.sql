@@ -24,7 +24,7 @@ parted as (
     where kind is not null
 ),
 numbered as (
-    select *, count(case when until_before is null or from_at > until_before + interval 121 minute then 1 end) over (
+    select *, count(case when until_before is null or from_at > until_before + interval 130 minute then 1 end) over (
         partition by system, kind order by from_at, until_at rows unbounded preceding) as number
     from parted
 )

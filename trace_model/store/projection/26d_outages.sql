@@ -2,6 +2,7 @@
 -- Replaced by window. found_at: the failure at which the evidence sufficed; null while it does not, and then nobody is told of an outage.
 -- ended_at: the first answer after the last failure. closed_at: no later failure belongs to it: ten answers after its last, or three and a
 -- quarter of an hour, or two hours of silence. A refusal is an answer: whoever rejects an order is up.
+-- A window is read from ten minutes before its first failure ended: a run that fails for longer has no minute before its start to look at.
 -- Windows count by case: a window with a filter reads its whole frame for each row. $from_at, $until_at: all windows lie between them.
 with heard as (
     select r.trace_id, r.span_id, r.system, min(r.mention_key) as subject, any_value(r.operation) as operation, min(r.started_at) as started_at,
@@ -10,7 +11,7 @@ with heard as (
         any_value(s.category) in ('outage', 'rate_limit') as is_explicit
     from operation_runs r
     left join signatures s on s.signature = r.signature
-    where r.ended_at between $from_at::timestamptz - interval 1 minute and $until_at::timestamptz + interval 2 hour
+    where r.ended_at between $from_at::timestamptz - interval 10 minute and $until_at::timestamptz + interval 2 hour
       and r.system in (select system from outage_windows)
     group by r.trace_id, r.span_id, r.system
 ),
@@ -18,7 +19,7 @@ runs as (
     select h.*, w.kind, w.from_at, coalesce(outage_kind(h.said) = w.kind, false) as is_failed,
         h.said = 'answered' or h.said = 'throttled' and w.kind = 'downtime' as is_answer
     from (select h.*, k.kind from heard h, (values ('downtime'), ('throttling')) k(kind)) h
-    asof join outage_windows w on w.system = h.system and w.kind = h.kind and h.ended_at >= w.from_at - interval 1 minute
+    asof join outage_windows w on w.system = h.system and w.kind = h.kind and h.ended_at >= w.from_at - interval 10 minute
     where h.ended_at <= w.until_at + interval 2 hour
 ),
 answers as (
