@@ -32,15 +32,16 @@ class Listening:
 
     url: str
     house: Any
+    client: httpx.Client
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON of a GET under /api/v1; raises on any status but 200."""
-        answer = httpx.get(f"{self.url}/api/v1{path}", params=query, timeout=30)
+        answer = self.client.get(f"{self.url}/api/v1{path}", params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def post(self, path: str, body: Any) -> httpx.Response:
-        return httpx.post(f"{self.url}/api/v1{path}", json=body, timeout=30)
+        return self.client.post(f"{self.url}/api/v1{path}", json=body)
 
     def until(self, holds: Callable[[], Any], seconds: float = 60) -> Any:
         """What `holds` returns once it is true; fails after `seconds`."""
@@ -59,6 +60,7 @@ def listening(tmp_path: Path) -> Iterator[Callable[..., Listening]]:
     from console.settings import read
 
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    clients: list[httpx.Client] = []
 
     def start(**given: Any) -> Listening:
         settings = read({}, **({"database": tmp_path / "cashtrail.duckdb", "port": 0, "grpc_port": 0} | given))
@@ -74,9 +76,12 @@ def listening(tmp_path: Path) -> Iterator[Callable[..., Listening]]:
             time.sleep(0.02)
         running.append((server, thread))
         port = server.servers[0].sockets[0].getsockname()[1]
-        return Listening(f"http://127.0.0.1:{port}", house)
+        clients.append(httpx.Client(verify=False, timeout=30))  # reading the authorities would cost more than a call
+        return Listening(f"http://127.0.0.1:{port}", house, clients[-1])
 
     yield start
+    for client in clients:
+        client.close()
     for server, thread in running:
         server.should_exit = True
         thread.join(20)
