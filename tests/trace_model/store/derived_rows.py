@@ -17,8 +17,14 @@ from trace_model.store.projector import DERIVED
 
 @cache
 def catalogue() -> Catalogue:
-    """The shipped one, but an engine that says it will try again is believed for five seconds only, and silence of three is a standstill."""
-    return load().model_copy(update={"retries": Retries(give_up_after_s=5), "stuck_after_s": 3})
+    """The shipped one, but an engine that says it will try again is believed for five seconds only."""
+    return load().model_copy(update={"retries": Retries(give_up_after_s=5)})
+
+
+@cache
+def impatient() -> Catalogue:
+    """That, and three seconds of silence are a standstill: for estates that last a minute."""
+    return catalogue().model_copy(update={"stuck_after_s": 3})
 
 
 @cache
@@ -31,9 +37,9 @@ def opened(by: Catalogue | None = None) -> Store:
     return Store(None, by or catalogue(), clock=lambda: instant(0), rules=rules(), threads=1)
 
 
-def told(*batches: Iterable[Span]) -> Rows:
+def told(*batches: Iterable[Span], by: Catalogue | None = None) -> Rows:
     """What a new store derives from the batches, each recorded and projected before the next."""
-    rows = Rows(opened())
+    rows = Rows(opened(by))
     for batch in batches:
         rows.hear(batch)
     return rows

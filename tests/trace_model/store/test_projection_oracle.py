@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trace_model.store.derived_rows import Rows, catalogue, told
+from tests.trace_model.store.derived_rows import Rows, impatient, told
 from tests.trace_model.store.oracle import Mention, Oracle
 from tests.trace_model.store.random_estates import Deed, deeds, estates
 from tests.trace_model.store.spans_of import Span, instant
@@ -22,7 +22,7 @@ NAME = "(o.object_type, o.object_id, o.scope)"
 def test_sql_derives_what_a_slow_reading_derives(
     spans: list[Span], done: list[Deed], ties: list[tuple[str, str]]
 ) -> None:
-    rows, oracle = told(spans), Oracle(spans, catalogue(), said_by_people(done), ties)
+    rows, oracle = told(spans, by=impatient()), Oracle(spans, impatient(), said_by_people(done), ties)
     for deed in done:
         rows.do(deed)
     spoken_of = {f"{object_type}:{object_id}" for object_type, _, _, object_id in oracle.objects}
@@ -63,7 +63,7 @@ def test_sql_derives_what_a_slow_reading_derives(
         ),
         key=repr,
     )
-    positions = [m.name for m in catalogue().milestones]
+    positions = [m.name for m in impatient().milestones]
     assert {named(r, "l"): r["last_milestone"] for r in timelines_of(rows)} == {
         short(lead): max(
             milestones, key=lambda name, m=milestones: (m[name]["last"], positions.index(name)), default=None

@@ -9,7 +9,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.trace_model.store.derived_rows import Rows, opened, told
+from tests.trace_model.store.derived_rows import Rows, impatient, opened, told
 from tests.trace_model.store.random_estates import deeds, deliveries, estates
 from tests.trace_model.store.spans_of import Span, Story
 
@@ -35,7 +35,7 @@ def test_the_same_spans_give_the_same_rows_in_any_order_batching_and_repetition(
     spans = data.draw(estates())
     batches = data.draw(deliveries(spans))
     done = data.draw(deeds())
-    at_once, by_and_by = told(spans), Rows(opened())
+    at_once, by_and_by = told(spans, by=impatient()), Rows(opened(impatient()))
     for deed in done:
         at_once.do(deed)
     early = data.draw(st.integers(0, len(done)))
@@ -56,7 +56,7 @@ def test_a_link_by_hand_holds_whenever_it_is_made_and_leaves_nothing_when_it_is_
     spans = data.draw(estates())
     batches = data.draw(deliveries(spans))
     child, parent = data.draw(st.sampled_from(TIES))
-    after, early, taken_back = told(spans), told(), data.draw(st.booleans())
+    after, early, taken_back = told(spans, by=impatient()), told(by=impatient()), data.draw(st.booleans())
     untouched = after.every_table()
     after.tie(child, parent)
     early.tie(child, parent)
