@@ -128,8 +128,8 @@ class Forecasts:
         )
         rests_on = pc.sum(limits.filter(pc.equal(limits["segment"], ""))["like_count"]).as_py() or 0
         with self._writing, self._store.database.reading() as c, transaction(c):
-            row = c.execute(_LATEST_LIMITS, [as_of]).fetchone()
-            fitted_as_of, rested_on = row if row else (None, 0)
+            latest = c.execute(_LATEST_LIMITS, [as_of]).fetchall()
+            fitted_as_of, rested_on = latest[0] if latest else (None, 0)
             if fitted_as_of and rested_on <= rests_on < rested_on * GROWN and as_of - fitted_as_of < LIMITS_HOLD:
                 return
             c.register("limits", limits)
