@@ -165,11 +165,11 @@ def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
     rows = []
     dev = [(name, entries) for name, entries in bodies(data) if name == "dev"]
     for name, entries in [*dev, ("public, learned from", read_entries(PUBLIC))]:
-        duration = _duration_us(entries, rules)
-        for blind in (True, False):
-            judged = judge(entries, rules, blind=blind)
+        scores = {blind: score(judge(entries, rules, blind=blind)) for blind in (True, False)}
+        duration = _duration_us(entries, rules)  # now that the patterns are compiled
+        for blind, scored in scores.items():
             mode = "blind" if blind else "shipped"
-            rows.append({"body": name, "mode": mode, **score(judged), "us_per_signature": duration})
+            rows.append({"body": name, "mode": mode, **scored, "us_per_signature": duration})
     with_words = learned_parts()
     first: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for one in first_judgements():

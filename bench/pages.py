@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.ingest import paced
 from bench.load import SPANS, request
-from bench.projection import Estate
+from bench.projection import EVERY_NS, Estate
 from bench.served import running
 from console.components.rooms import ROOMS
 from trace_model.catalogue.loader import load
@@ -28,12 +28,10 @@ from trace_model.store.store import utc_now
 
 PLACES = {"order": "order?type=order&id=SO-77777", "search": "search?q=INV-77777"}
 """What a room that shows one thing is asked for; the exception is the first of the queue."""
-ORDER_EVERY_NS = 30_000_000_000
-"""How often an order begins in that estate."""
 RATE = 5_000
-VISITS = {0: 3, RATE: 2}
+VISITS = {0: 4, RATE: 3}
 """How often each room is opened, by the load in spans a second."""
-LOAD_S = 160
+LOAD_S = 240
 """How long the load lasts: about as long as the visits."""
 FLAGS = [
     "--no-sandbox",
@@ -52,7 +50,7 @@ def run(orders: int = 100_000) -> list[dict[str, Any]]:
     try:
         store = Store(database, load(), clock=utc_now, threads=2)
         # a history that ends now: an old one would be stuck as a whole
-        began_ns = time.time_ns() - orders * ORDER_EVERY_NS
+        began_ns = time.time_ns() - orders * EVERY_NS
         for table in Estate(orders, began_ns).history(orders):
             store.record(table)
         store.rebuild()

@@ -71,7 +71,7 @@ said as (
 )
 select md5(number || '/' || trace)::uuid as trace_id, (number * 32 + trace * 8 + span)::ubigint as span_id,
     (number * 32 + trace * 8 + parent)::ubigint as parent_span_id, name, kind::utinyint as kind, service, null::varchar as scope,
-    $epoch_ns + (number + [$lag_0, $lag_1, $lag_2, $lag_3, $lag_4][trace + 1]) * 30000000000 + span * 200000000 as start_unix_ns,
+    $epoch_ns + (number + [$lag_0, $lag_1, $lag_2, $lag_3, $lag_4][trace + 1]) * $every_ns + span * 200000000 as start_unix_ns,
     start_unix_ns + 150000000 as end_unix_ns, (case when fails then 2 else 1 end)::utinyint as status_code,
     case when fails then 'upstream answered 503' end as status_message, null::varchar as trace_state,
     case says
@@ -108,13 +108,15 @@ REPAIR = """
 -- what comes about orders of any age: a payment is taken back, an order is changed
 select md5('late/' || $round || '/' || i)::uuid as trace_id, (1000000000000 + $round::bigint * 1000000 + i)::ubigint as span_id,
     null::ubigint as parent_span_id, 'erp.create_order' as name, 1::utinyint as kind, 'sync-engine' as service, null::varchar as scope,
-    $epoch_ns + ($last + 50000) * 30000000000 as start_unix_ns, start_unix_ns + 150000000 as end_unix_ns, 1::utinyint as status_code,
+    $epoch_ns + ($last + 50000) * $every_ns as start_unix_ns, start_unix_ns + 150000000 as end_unix_ns, 1::utinyint as status_code,
     null::varchar as status_message, null::varchar as trace_state,
     to_json({'q2c.order.id': 'SO-' || number, 'q2c.operation': 'erp.create_order', 'q2c.amount': '500.00', 'q2c.currency': 'EUR'})::varchar as attributes,
     '{}' as resource, null::varchar as events, null::varchar as links, 'bench' as source
 from (select i, hash(i, $round) % greatest($last - 50000, 1) as number from range($count) t(i))
 """
 EPOCH_NS = 1_700_000_000_000_000_000
+EVERY_NS = 30_000_000_000
+"""How often an order begins."""
 
 
 class Estate:
@@ -131,7 +133,13 @@ class Estate:
         """What comes in while `orders` more orders begin."""
         first, self._next = self._next, self._next + orders
         text = SPANS.format(steps=STEPS)
-        parameters = {"first": first, "last": self._next, "epoch_ns": self._epoch_ns, **self._lags}
+        parameters = {
+            "first": first,
+            "last": self._next,
+            "epoch_ns": self._epoch_ns,
+            "every_ns": EVERY_NS,
+            **self._lags,
+        }
         return _typed(self._c.sql(text, params=parameters).to_arrow_table())
 
     def history(self, orders: int) -> Iterator[pa.Table]:
@@ -143,7 +151,13 @@ class Estate:
         self._rounds += 1
         old = BATCH_SPANS // 20
         recent = self.arrive(BATCH_SPANS // 19).slice(0, BATCH_SPANS - old)
-        parameters = {"round": self._rounds, "count": old, "last": self._next, "epoch_ns": self._epoch_ns}
+        parameters = {
+            "round": self._rounds,
+            "count": old,
+            "last": self._next,
+            "epoch_ns": self._epoch_ns,
+            "every_ns": EVERY_NS,
+        }
         return pa.concat_tables([recent, _typed(self._c.sql(REPAIR, params=parameters).to_arrow_table())])
 
 

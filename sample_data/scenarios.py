@@ -65,18 +65,19 @@ async def several_invoices(deal: Deal) -> None:
     deal.complete()
 
 
+async def _up_to_invoice(deal: Deal) -> None:
+    await deal.quote()
+    await deal.submit()
+    await deal.fulfil()
+    await deal.wait("bill")
+    await deal.invoice()
+
+
 async def payment_over_invoices(deal: Deal) -> None:
     """One payment settles the invoices of three orders of the same customer."""
     deals = [deal, deal.estate.sibling(deal), deal.estate.sibling(deal)]
 
-    async def up_to_invoice(one: Deal) -> None:
-        await one.quote()
-        await one.submit()
-        await one.fulfil()
-        await one.wait("bill")
-        await one.invoice()
-
-    await asyncio.gather(*(up_to_invoice(one) for one in deals))
+    await asyncio.gather(*(_up_to_invoice(one) for one in deals))
     flow = deal.estate.flow(tuple(one.order for one in deals), deal.rng, is_brisk=deal.is_brisk)
     invoices = [invoice for one in deals for invoice in one.invoices]
     payment = deal.document("payment", "invoice", [Share(invoice.id, invoice.amount) for invoice in invoices])
@@ -148,16 +149,9 @@ async def release_changes_payloads(deal: Deal) -> None:
     before = [deal, *(deal.estate.sibling(deal) for _ in range(4))]
     after = [deal.estate.sibling(deal) for _ in range(5)]
 
-    async def up_to_invoice(one: Deal) -> None:
-        await one.quote()
-        await one.submit()
-        await one.fulfil()
-        await one.wait("bill")
-        await one.invoice()
-
-    await asyncio.gather(*(up_to_invoice(one) for one in before))
+    await asyncio.gather(*(_up_to_invoice(one) for one in before))
     deal.estate.release("1.1.0")
-    await asyncio.gather(*(up_to_invoice(one) for one in after))
+    await asyncio.gather(*(_up_to_invoice(one) for one in after))
 
     async def up_to_cash(one: Deal) -> None:
         await one.pay()

@@ -23,6 +23,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Tracer
 
+from sample_data.engine.releases import FIRST
+
 log = logging.getLogger(__name__)
 
 _BATCH_SPANS = 1000
@@ -181,7 +183,7 @@ class Telemetry:
         self.feed = feed
         self._ids = SeededIds(seed)
 
-    def tracer(self, system: str, release: str = "1.0.0") -> Tracer:
+    def tracer(self, system: str, release: str = FIRST) -> Tracer:
         resource = Resource({"service.name": system, "service.namespace": "quote-to-cash", "service.version": release})
         provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
         provider.add_span_processor(self.feed)

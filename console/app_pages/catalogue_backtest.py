@@ -186,7 +186,7 @@ def orders(view: View, rows: list[dict[str, Any]]) -> Html:
         Column("What differs", lambda r: two_lines(r["clocks"] or "", r["exceptions"] or ""), "clip"),
     ]
     caption = "States first, then promises judged otherwise, exceptions, and other due times; most money first."
-    return table(columns, rows, href=lambda r: view.order(r), caption=caption)
+    return table(columns, rows, href=view.order, caption=caption)
 
 
 def exceptions(view: View, rows: list[dict[str, Any]]) -> Html:

@@ -177,7 +177,7 @@ def objects(view: View, asked: dict[str, Any], ask: Asked) -> None:
     shown = table(
         columns,
         found,
-        href=lambda o: view.order(o),
+        href=view.order,
         caption=f"Largest difference in {view.reporting_currency} first.",
     )
     panel(join([title, shown, pages]), key="objects")

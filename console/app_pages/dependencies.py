@@ -187,7 +187,7 @@ def members(view: View) -> None:
     rows = view.rows("outage_members", outage_id=outage_id, offset=0, limit=MEMBERS)
     columns = [
         Column("Order", lambda e: two_lines(e["lead_id"] or e["object_id"], e["customer_name"]), "fit"),
-        Column("What failed", lambda e: two_lines(e["operation_label"] or e["operation"], _thing(e))),
+        Column("What failed", lambda e: two_lines(e["operation_label"] or e["operation"], wording.named(e["object_type"], e["object_id"]))),
         Column("Money held", lambda e: amount(e["blocked_amount"], view.reporting_currency, cents=False), "number"),
         Column("First failed", lambda e: view.at(e["first_failed_at"]), "fit"),
         Column("Runs", lambda e: wording.count(e["failed_run_count"]), "number"),
@@ -208,10 +208,6 @@ def members(view: View) -> None:
         more=more,
     )
     panel(join([title, shown]), key="members")
-
-
-def _thing(e: Row) -> str:
-    return wording.named(e["object_type"], e["object_id"])
 
 
 def _lasted(o: Row) -> str:

@@ -239,7 +239,7 @@ def _about(view: View, g: dict[str, Any]) -> Html:
             ("Snoozed until", snoozed),
             ("Promise at stake", join([view.due(g["due_at"]), ", ", g["promised_label"]]) if g["due_at"] else None),
             ("First seen", view.ago(g["first_seen_at"])),
-            ("Runbook", exception_parts.ADVICE.get(g["kind"], g["runbook"]) or None),
+            ("Runbook", exception_parts.advice(g)),
             ("Ticket", _ticket(g["ticket"])),
             ("Tags", ", ".join(g["tags"] or []) or None),
             (

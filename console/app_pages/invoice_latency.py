@@ -149,7 +149,7 @@ def behind(view: View, asked: dict[str, Any], bands: list[dict[str, Any]]) -> No
         Column("Due", lambda t: _kept(view, t), "fit"),
     ]
     caption = f"Longest first, {len(found)} of {wording.count(found[0]['total_count'])}."
-    shown = table(columns, found, href=lambda t: view.order(t), caption=caption)
+    shown = table(columns, found, href=view.order, caption=caption)
     panel(join([head(title, note=wording.plural(found[0]["total_count"], "order"), more=more), shown]), key="behind")
 
 
@@ -198,7 +198,7 @@ def unbilled(view: View, segments: dict[str, Any]) -> None:
     panel(head("Accepted, not billed", note=note), key="unbilled_head")
     ageing(view.rows("unbilled_ageing", **segments), view.reporting_currency)
     panel(
-        table(columns, found, href=lambda t: view.order(t), caption=caption),
+        table(columns, found, href=view.order, caption=caption),
         key="unbilled",
     )
 

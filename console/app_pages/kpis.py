@@ -106,7 +106,7 @@ def orders(view: View, asked: dict[str, Any]) -> None:
         Column("Took", lambda o: wording.span_of(o["duration_s"]), "number"),
     ]
     caption = f"Longest first, {len(found)} of {wording.count(found[0]['total_count'])}."
-    shown = table(columns, found, href=lambda o: view.order(o), caption=caption)
+    shown = table(columns, found, href=view.order, caption=caption)
     panel(join([title, shown]), key="orders")
     downloads.offer("orders", view, "kpi_duration_orders", {**asked, **chosen}, ORDERS_FILE)
 
@@ -304,7 +304,7 @@ def ageing(view: View, asked: dict[str, Any]) -> None:
     caption = (
         f"Largest unpaid amount first, {len(found)} of {wording.count(found[0]['total_count'])}." + coverage_words(view)
     )
-    shown = table(columns, found, href=lambda o: view.order(o), caption=caption)
+    shown = table(columns, found, href=view.order, caption=caption)
     panel(join([title, shown]), key="unpaid_orders")
     downloads.offer("unpaid", view, "unpaid", {**asked, **limits}, UNPAID_FILE)
 

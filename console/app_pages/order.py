@@ -53,7 +53,7 @@ def choices(view: View, rows: list[dict[str, Any]]) -> None:
     body = table(
         columns,
         rows,
-        href=lambda t: view.order(t),
+        href=view.order,
         caption="By the system or legal entity whose id it is.",
     )
     panel(join([head("Which one?", note="systems use this id for different orders"), body]), key="choices")

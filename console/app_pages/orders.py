@@ -87,7 +87,7 @@ def rows(view: View) -> None:
     pages = filter_bar.pager(view, "orders", ask, len(found), total)
     order = "Most urgent first: breached, stuck, at risk, on track; then earliest due, then largest."
     caption = f"{order} All that match: {view.money(worth)}."
-    shown = table(columns, found, href=lambda t: view.order(t), caption=caption)
+    shown = table(columns, found, href=view.order, caption=caption)
     panel(join([pages, shown, pages if len(found) == PAGE_ROWS else None]), key="rows")
 
 

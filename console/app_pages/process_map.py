@@ -187,7 +187,7 @@ def orders(view: View) -> None:
     shown = table(
         columns,
         found,
-        href=lambda o: view.order(o),
+        href=view.order,
         caption="Slowest first, then largest.",
     )
     panel(join([head(title, note=note), pages, shown]), key="orders")

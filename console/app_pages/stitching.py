@@ -195,7 +195,7 @@ def _orphan_columns(view: View) -> list[Column]:
 def _candidate(view: View, c: Row | None) -> Child:
     if c is None:
         return tag("span", "nothing near", class_="quiet")
-    label = f"{c['object_type']} {_called(c)}".replace("_", " ")
+    label = wording.named(c["object_type"], _called(c))
     if not c["lead_id"]:
         return label
     return link(label, view.order(c))
@@ -276,8 +276,8 @@ def by_hand(view: View) -> None:
         panel(head("Tied by hand", note=wording.plural(len(rows), "link")), key="by_hand_head")
         place = st.container(width="content")
     columns = [
-        Column("Object", lambda k: f"{k['child_type']} {k['child_id']}".replace("_", " "), "fit"),
-        Column("Part of", lambda k: f"{k['parent_type']} {k['parent_id']}".replace("_", " "), "fit"),
+        Column("Object", lambda k: wording.named(k["child_type"], k["child_id"]), "fit"),
+        Column("Part of", lambda k: wording.named(k["parent_type"], k["parent_id"]), "fit"),
         Column("By", lambda k: k["actor"], "fit"),
         Column("When", lambda k: view.at(k["acted_at"]), "fit"),
         Column("Reason", lambda k: k["reason"], "clip"),

@@ -30,7 +30,6 @@ ADVICE = {
     "mismatch": "Find which system is right, correct the other, and let it send the document again.",
     "schema_drift": "Ask who released the change; map the field anew, or take the release back.",
 }
-"""What to do where no system refused anything; else the owner's runbook says it."""
 FIXES = {
     "replay": "A replay got it through",
     "engine": "The engine got it through itself",
@@ -96,10 +95,15 @@ def at_stake(view: View, e: Row) -> Html:
         rest = "; the flow behind it did not go on" if e["target_state"] == "present" and e["state"] == "open" else ""
         word = f": {e['target_evidence']}" if e["target_evidence"] else ""
         doubt = notice("blue", "question", f"No answer came ({doing}), so the target was asked. {found}{rest}{word}")
-    what = ADVICE.get(e["kind"], e["runbook"])
-    advice = tag("p", "What to do: ", what) if what and e["state"] == "open" else None
+    what = advice(e)
+    to_do = tag("p", "What to do: ", what) if what and e["state"] == "open" else None
     standstill = _standstill(view, e) if e["kind"] == "stuck_flow" and e["state"] == "open" else None
-    return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), advice])
+    return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), to_do])
+
+
+def advice(e: Row) -> str | None:
+    """What to do about an exception or a group: where no system refused anything by its kind, else as the owner's runbook says."""
+    return ADVICE.get(e["kind"], e["runbook"]) or None
 
 
 def held(g: Row) -> Html:

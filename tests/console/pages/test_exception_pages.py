@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -98,6 +99,13 @@ def test_payloads_are_not_for_a_viewer(with_logins: House, name: str) -> None:
     assert "payment_terms" not in said
 
 
+def stuck_flow(house: House, state: str) -> dict[str, Any]:
+    """The one stuck flow that is in that state."""
+    asked = dict.fromkeys(("category", "owner_team", "group_id", "system", "class"))
+    [row] = house.store.rows("exceptions", kind="stuck_flow", state=state, as_of=house.now, offset=0, limit=9, **asked)
+    return row
+
+
 def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(house: House, page: Open) -> None:
     house.now = MORNING + timedelta(days=9)
     with house.store.database.reading() as c:
@@ -105,16 +113,7 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
         c.execute(
             "insert into silences select lead_key, last_milestone, last_progress_at, last_progress_at, null, null from timelines where lead_id = 'SO-1'"
         )
-    asked = {
-        "category": None,
-        "owner_team": None,
-        "group_id": None,
-        "system": None,
-        "offset": 0,
-        "limit": 9,
-        "class": None,
-    }
-    [row] = house.store.rows("exceptions", kind="stuck_flow", state="open", as_of=house.now, **asked)
+    row = stuck_flow(house, "open")
     said = shown(page("exception", id=row["exception_id"]))
     for fact in (
         "SO-1 is stuck after order accepted.",
@@ -137,10 +136,7 @@ def test_a_stuck_flow_that_moved_on_says_from_when_to_when_it_stood_and_what_mov
             "insert into silences select lead_key, last_milestone, last_progress_at, last_progress_at, $1, 'invoice_issued' from timelines where lead_id = 'SO-1'",
             [house.now - timedelta(hours=2)],
         )
-    asked = dict.fromkeys(("category", "owner_team", "group_id", "system", "class"))
-    [row] = house.store.rows(
-        "exceptions", kind="stuck_flow", state="resolved", as_of=house.now, offset=0, limit=9, **asked
-    )
+    row = stuck_flow(house, "resolved")
     said = shown(page("exception", id=row["exception_id"]))
     for fact in (
         "SO-1 was stuck after order accepted.",

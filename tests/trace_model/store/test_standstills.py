@@ -65,6 +65,15 @@ def moved(rows: Rows, seconds: float, **more: Any) -> None:
     rows.hear([span.but(trace=9000, span=9000) for span in s.spans])
 
 
+def like_orders_came(rows: Rows) -> None:
+    """The forty orders of `traded` were accepted two to three hours before they were billed: a history to take limits from."""
+    s = Story()
+    for number in range(40):
+        began = number * HOUR / 2
+        s.does("erp.create_order", began - 2 * HOUR - number * 60, order=f"SO-{number}", amount="10", service="erp-de")
+    rows.hear([span.but(trace=span.trace + 1000) for span in s.spans])
+
+
 def test_without_history_the_catalogue_says_when_silence_is_a_standstill(trading: Rows) -> None:
     assert state(trading, "SO-X", instant(2.9 * DAY))["state"] == "on_track"
     found = state(trading, "SO-X", instant(3.1 * DAY))
@@ -72,11 +81,7 @@ def test_without_history_the_catalogue_says_when_silence_is_a_standstill(trading
 
 
 def test_with_history_an_order_is_stuck_when_its_like_have_always_moved_on_by_then(trading: Rows) -> None:
-    s = Story()
-    for number in range(40):
-        began = number * HOUR / 2
-        s.does("erp.create_order", began - 2 * HOUR - number * 60, order=f"SO-{number}", amount="10", service="erp-de")
-    trading.hear([span.but(trace=span.trace + 1000) for span in s.spans])
+    like_orders_came(trading)
     fitted = instant(DAY)
     assert Forecasts(trading.store).refresh(fitted) >= 0
     before, after = state(trading, "SO-X", fitted + timedelta(seconds=1)), state(trading, "SO-X", instant(DAY - 60))
@@ -273,11 +278,7 @@ def test_a_failure_that_says_why_ends_a_standstill_until_it_is_resolved_and_it_s
 
 def test_what_was_found_by_the_limits_of_its_day_stands_when_the_limits_change(trading: Rows) -> None:
     """A fit is kept until history has grown by a tenth, so what was stuck by it yesterday stays in the history."""
-    s = Story()
-    for number in range(40):
-        began = number * HOUR / 2
-        s.does("erp.create_order", began - 2 * HOUR - number * 60, order=f"SO-{number}", amount="10", service="erp-de")
-    trading.hear([span.but(trace=span.trace + 1000) for span in s.spans])
+    like_orders_came(trading)
     forecasts = Forecasts(trading.store)
     forecasts.refresh(instant(DAY))
     [was] = of_x(trading, instant(1.1 * DAY))

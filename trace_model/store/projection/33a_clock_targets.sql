@@ -1,4 +1,4 @@
--- clock_targets (scratch): clock_starts with where they begin and what they promise, in working time. Replaced by lead_key.
+-- clock_targets (scratch): clock_starts with where they begin and what they promise, in working time.
 -- Positions (_us) are microseconds of working time since the calendar's first opening: start_us of the start, target_us and risk_us after it.
 with placed as (
     select c.*,
