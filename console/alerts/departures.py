@@ -10,7 +10,7 @@ from trace_model.store.alert_ledger import Departure
 
 
 def departure(row: Mapping[str, Any]) -> Departure:
-    """The departure that a ceased row of `reads/alert_changes.sql` tells."""
+    """The departure that a row of `reads/alert_ceased.sql` tells."""
     because, detail = reason(row)
     return Departure(row["member_no"], row["alert_id"], because, detail)
 

@@ -145,7 +145,9 @@ class AlertWorker:
         if not changes:
             return []
         begun = [row for row in changes if row["change"] == "begun"]
-        return self._ledger.note(begun, [departure(row) for row in changes if row["change"] == "ceased"])
+        gone = [row["member_no"] for row in changes if row["change"] == "ceased"]
+        ceased = self._store.rows("alert_ceased", as_of=now, member_nos=gone) if gone else []
+        return self._ledger.note(begun, [departure(row) for row in ceased])
 
     def deliver(self) -> int:
         """Everything due in the outbox has had one try; returns how many messages that were."""
@@ -161,13 +163,14 @@ class AlertWorker:
 
     def _standing(self, now: datetime) -> dict[str, Any]:
         """What the systems are like now, by the rule that the Dependencies page shows, and how long queues may be."""
-        states = {row["system"]: row["state"] for row in self._store.rows("dependencies", as_of=now)}
+        states = {row["system"]: row["state"] for row in self._store.rows("system_states", as_of=now)}
         depth = self._rules.queue_depth
         quiet = self._quiet(now)
         return {
             "kinds": list(self._rules.kinds),
             "down": [system for system, state in states.items() if state == "down"],
             "silent": [system for system, state in states.items() if state == "silent"],
+            "asleep": self._asleep(now),
             "queue_depth": depth.more_than,
             "queue_teams": list(depth.teams),
             "queue_depths": list(depth.teams.values()),
@@ -175,6 +178,12 @@ class AlertWorker:
             "quiet_since": list(quiet.values()),
             "quiet_team": self._rules.collectors.owner_team,
         }
+
+    def _asleep(self, now: datetime) -> list[str]:
+        """The groups that are snoozed. Whether a condition came true takes judging every exception: only where one may sleep."""
+        if not self._store.rows("snoozes", as_of=now):
+            return []
+        return [row["group_id"] for row in self._store.rows("snoozed_groups", as_of=now)]
 
     def _quiet(self, now: datetime) -> dict[str, datetime]:
         """The collectors that are silent, and since when: senders that used to be heard, and pollers that fail for as long."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import plotly.graph_objects as go
 import streamlit as st
 
+from console.backtests import backtests_of
 from console.components import filter_bar, wording
 from console.components.blocks import Tile, empty, head, tiles
 from console.components.charts import ACCENT, QUIET, framed, tone
@@ -17,7 +18,7 @@ from console.components.shell import heading
 from console.components.table import Column, Row, table
 from console.components.view import View, look
 from console.resources import current
-from trace_model.store.forecasts import SHARES, WARM_UP, WARN_AT, Backtest, Forecasts, Score
+from trace_model.store.forecasts import SHARES, WARM_UP, WARN_AT, Backtest, Score
 
 DAYS = {"30": "Last 30 days", "60": "Last 60 days", "120": "Last 120 days"}
 RULES = {
@@ -31,12 +32,13 @@ ABOUT = (
 )
 
 
-@st.cache_resource(
-    ttl=timedelta(hours=1), max_entries=16, show_spinner="Walking through the history, a day at a time …"
-)
-def walked(path: str, as_of: datetime, days: int) -> Backtest:
-    """The backtest of the store at `path`, kept for an hour: who looks in the same hour sees the same figures."""
-    return Forecasts(current().store).backtest(as_of, days=days)
+@st.fragment(run_every=1.0)
+def progress(as_of: datetime, days: int) -> None:
+    walk = backtests_of(current().store).walk(as_of, days)
+    if walk.result or walk.fault:
+        st.rerun(scope="app")
+    words = "Walking through the history, a day at a time; you may leave this page, it goes on."
+    st.progress(walk.share, text=words)
 
 
 def summary(result: Backtest) -> None:
@@ -143,7 +145,15 @@ days = int(filter_bar.part("days", "History", DAYS))
 
 with guarded("backtest"):
     as_of = view.as_of.replace(minute=0, second=0, microsecond=0) if view.live else view.as_of
-    result = walked(current().store.database.path, as_of, days)
+    walk = backtests_of(current().store).walk(as_of, days)
+    if walk.fault:
+        st.error(walk.fault, icon=":material/error:")
+        st.button("Try again", on_click=backtests_of(current().store).forget, args=(walk,))
+        st.stop()
+    if walk.result is None:
+        progress(as_of, days)
+        st.stop()
+    result = walk.result
     labels = {promise.name: promise.label for promise in current().store.catalogue.promises}
     if not result.trial_count:
         why = (

@@ -69,9 +69,9 @@ class Dispatcher:
 
     def run_once(self) -> None:
         """Every running plan has been moved on as far as it may go now. Does not wait for the calls."""
-        running = self._store.rows("replay_progress")
-        if not running:
+        if not self._ledger.is_running():
             return
+        running = self._store.rows("replay_progress")
         outstanding = {
             _target(row["engine"], row["system"]): row["item_count"] for row in self._store.rows("replay_outstanding")
         }

@@ -178,6 +178,10 @@ class Engines:
         addressed = [(e, urls.get(e.name) or e.url) for e in catalogue.engines]
         return cls([(make(e, url, span_attributes), e.systems) for e, url in addressed if url])
 
+    def __bool__(self) -> bool:
+        """True where there is an engine to ask."""
+        return bool(self._all)
+
     def by_name(self, name: str | None) -> Engine | None:
         return next((engine for engine, _ in self._all if engine.name == name), None)
 

@@ -39,6 +39,8 @@ class Inquiries:
 
     def run_once(self) -> None:
         """Every open unknown status whose target may be asked now has been asked after, and what was answered is kept."""
+        if not self._engines:
+            return
         now = self._clock()
         rows = self._store.rows("unknown_statuses", before=now - timedelta(seconds=QUIET_S), as_of=now)
         open_ids = {row["exception_id"] for row in rows}

@@ -49,6 +49,8 @@ class Recovery:
 
     def run_once(self) -> None:
         """Each dependency that has been quiet has its braked plan going on, or else a plan of the failures it left behind."""
+        if not self._engines:
+            return
         since = self._clock() - timedelta(seconds=self._limits.plan_valid_s)
         standing = self._store.rows("replay_recoveries", watch=RECOVERY.name, since=since)
         left = self._left_behind()

@@ -261,7 +261,7 @@ class Replays:
 
     def _watch(self) -> None:
         while not self._stopping.wait(min(LOOK_S, self.limits.quiet_s)):
-            self._guarded(self._recovery.run_once)
+            self._resting(self._recovery.run_once)
 
     def _inquire(self) -> None:
         while not self._stopping.wait(inquiries.LOOK_S):

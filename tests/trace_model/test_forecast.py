@@ -456,7 +456,11 @@ def test_the_backtest_finds_the_forecast_better_than_both_plain_rules_where_hist
     history: History,
 ) -> None:
     month(history, 1500)
-    result = Forecasts(history.store).backtest(NOW)
+    told: list[float] = []
+    result = Forecasts(history.store).backtest(NOW, on_progress=told.append)
+    assert told[0] == 0
+    assert told == sorted(set(told))
+    assert told[-1] < 1
     scores = {s.rule: s for s in result.scores if s.promise == "all"}
     assert scores["forecast"].trial_count == result.trial_count > 500
     assert scores["forecast"].brier < min(scores["base rate"].brier, scores["elapsed share"].brier)

@@ -7,10 +7,12 @@ wait for each other; every read gets a cursor of its own and sees one snapshot.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
+from weakref import WeakSet
 
 import duckdb
 import pandas as pd  # noqa: F401 - DuckDB asks for it by itself, from whichever thread binds a value first; half imported by two it breaks
@@ -18,6 +20,8 @@ import pandas as pd  # noqa: F401 - DuckDB asks for it by itself, from whichever
 from trace_model.errors import PermanentError, StoreUnavailable
 
 SQL = files("trace_model.store")
+CLOSING_S = 5
+"""How long a question that was broken off may take to let go of the file."""
 
 
 def sql(name: str) -> str:
@@ -47,6 +51,8 @@ class Database:
                     f"{self.path} is in use by another process; stop it, or give this one its own --database", 5
                 ) from fault
             raise PermanentError(f"{self.path} cannot be opened as a Cashtrail database: {fault}") from fault
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._handing_out = threading.Lock()
         self.recording = threading.Lock()
         self.deriving = threading.RLock()
         self._root.execute("set global TimeZone = 'UTC'")
@@ -69,9 +75,12 @@ class Database:
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own onto the same database; close it after use."""
         try:
-            return self._root.cursor()
+            cursor = self._root.cursor()
         except duckdb.ConnectionException as fault:
             raise StoreUnavailable("the store is closed") from fault
+        with self._handing_out:
+            self._cursors.add(cursor)
+        return cursor
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -83,8 +92,26 @@ class Database:
             cursor.close()
 
     def close(self) -> None:
+        """The file is let go. A question that is still being answered is broken off: nobody is left to read the answer."""
         with self.deriving, self.recording:
-            self._root.close()
+            deadline = time.monotonic() + CLOSING_S
+            while True:
+                self._interrupt()
+                try:
+                    self._root.close()
+                    return
+                except duckdb.ResourceInUseException:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+
+    def _interrupt(self) -> None:
+        """Whatever is being answered is broken off."""
+        with self._handing_out:
+            cursors = list(self._cursors)
+        for cursor in cursors:
+            with suppress(duckdb.ConnectionException):  # it is closed already
+                cursor.interrupt()
 
 
 @contextmanager

@@ -133,7 +133,7 @@ group by u.exception_id;
 -- shared object's failure counts the money of each order it holds up; touched_count, touched_amount: as in touched_orders. kind: as in judgements; what the target told of is no unknown status.
 create or replace macro known_failures(as_of, only_ids := null::varchar[]) as table
 with kinds as (
-    select signature, outage_kind from judgements(as_of) where not in_outage
+    select signature, outage_kind(availability(class, category, confidence)) as outage_kind from signatures
 ),
 met as (
     -- outages of one system and kind never overlap
@@ -231,7 +231,11 @@ with standing as materialized (
 ),
 closed as (
     -- what people, or a target's own word, have closed though no success was seen explains no silence
-    select signature, max(resolved_by_hand_at) as closed_at from judgements(as_of) where resolved_by_hand_at is not null group by signature
+    select s.signature, max(g.resolved_by_hand_at) as closed_at
+    from (select signature, unnest([group_id, outage_group_id]) as group_id from signatures) s
+    join group_deeds(as_of) g using (group_id)
+    where g.resolved_by_hand_at is not null
+    group by s.signature
 ),
 failing as (
     select s.lead_key, s.since_at, s.stuck_at, f.opened_at as begins_at, f.sentence,

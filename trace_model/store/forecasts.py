@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -162,12 +162,19 @@ class Forecasts:
 
     # -- measured ------------------------------------------------------------------------------------------------------
 
-    def backtest(self, as_of: datetime, *, days: int = 60, step: timedelta = timedelta(days=1)) -> Backtest:
+    def backtest(
+        self,
+        as_of: datetime,
+        *,
+        days: int = 60,
+        step: timedelta = timedelta(days=1),
+        on_progress: Callable[[float], None] = lambda share: None,
+    ) -> Backtest:
         """How good the chances of the `days` before `as_of` would have been, each made with what was known by then.
 
         Walks forward by `step`: curves are fitted at a cut, and judged on what was still running after it and before the next.
         The first `WARM_UP` of the history is only learned from. Of a large history a sample of about `SAMPLE` orders is taken.
-        Nothing to judge is an empty backtest.
+        Nothing to judge is an empty backtest. `on_progress` is told before each step which part of them is done.
         """
         since = as_of - timedelta(days=days)
         per_mille = self._per_mille()
@@ -183,7 +190,9 @@ class Forecasts:
         first = datetime.fromtimestamp(trials.tried_s.min(), UTC) + WARM_UP
         folds = np.floor((trials.tried_s - first.timestamp()) / step.total_seconds()).astype(int)
         judged, pushed = Said(), Said()
-        for fold in np.unique(folds[folds >= 0]):
+        walked = np.unique(folds[folds >= 0])
+        for done, fold in enumerate(walked):
+            on_progress(done / len(walked))
             cut = first + int(fold) * step
             counts = _counts(self._store, cut, per_mille)
             curves, rates = forecast.fit(counts), _base_rates(counts)

@@ -228,15 +228,21 @@ class Ledger:
             ).fetchall()
             return len(rows)
 
+    def is_running(self) -> bool:
+        """True while a plan runs: asked several times a second, so it costs next to nothing."""
+        with self._database.reading() as c:
+            return bool(c.execute("select 1 from replay_plans where state = 'running' limit 1").fetchone())
+
     def open_ends(self, late_since: datetime) -> list[tuple[str, PlanItem]]:
         """The sent items whose evidence is still looked for, with their plan's id; as in `reads/replay_evidence.sql`."""
+        looked_for = (
+            "from replay_items where sent_at is not null and (outcome in ('sent', 'accepted', 'uncertain') "
+            "or outcome in ('no_evidence', 'rejected') and sent_at > ?)"
+        )
         with self._database.reading() as c:
-            rows = _dicts(
-                c,
-                "from replay_items where sent_at is not null and (outcome in ('sent', 'accepted', 'uncertain') "
-                "or outcome in ('no_evidence', 'rejected') and sent_at > ?) order by plan_id, item_no",
-                [late_since],
-            )
+            if not c.execute(f"select 1 {looked_for} limit 1", [late_since]).fetchone():
+                return []
+            rows = _dicts(c, f"{looked_for} order by plan_id, item_no", [late_since])
         return [(row["plan_id"], item_of(row)) for row in rows]
 
     # -- below ---------------------------------------------------------------------------------------------------

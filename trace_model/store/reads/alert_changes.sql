@@ -2,17 +2,15 @@
 -- then by kind, since and subject. Empty: the ledger is up to date.
 -- $as_of timestamptz; $kinds varchar[] (those that are asked for; members of others leave); $down, $silent varchar[] (systems in that state);
 -- $quiet varchar[] (collectors that are silent), $quiet_since timestamptz[] side by side, $quiet_team varchar (whose they are)
--- $transient_grace_s, $grace_s double (how long a failure must stay open first); $queue_depth int; $queue_teams varchar[] and $queue_depths int[] side by side
+-- $asleep varchar[] (groups that are snoozed); $transient_grace_s, $grace_s double (how long a failure must stay open first); $queue_depth int; $queue_teams varchar[] and $queue_depths int[] side by side
 -- columns: change 'begun'|'ceased', kind, cause_key, subject, lead_key, object_type, object_id, owner_team, class, category, system, promise, group_id,
---   title, amount (reporting currency), since; of the ceased: member_no, alert_id, and what is true now: clock_state, due_at, stopped_at,
---   timeline_ended, failure_state, sentence
+--   title, amount (reporting currency), since; of the ceased: member_no, alert_id (what is true of them now: alert_ceased)
 -- A thing stays with the alert it joined, whatever its owner or class become, until it no longer deserves any of that kind.
 with states as materialized (
     select lead_key, lead_type, lead_id, reporting_amount, state, stuck_at, exception_class, exception_team, promise_team
     from timeline_states($as_of) where state in ('breached', 'at_risk', 'stuck')
 ),
 open as materialized (select * from open_failures($as_of)),
-asleep as materialized (select group_id from group_states($as_of) where state = 'snoozed'),
 promised as (
     select case c.state when 'breached' then 'breach' else 'at_risk' end as kind, c.promise || ':' || c.lead_key as subject, c.lead_key,
         s.lead_type as object_type, s.lead_id as object_id, coalesce(s.exception_team, c.owner_team) as owner_team, s.exception_class as class,
@@ -40,7 +38,7 @@ failing as (
         f.class, f.category, f.system, null as promise, f.group_id, f.sentence as title, f.blocked_amount as amount, f.opened_at as since
     from open f
     where f.opened_at + to_microseconds((case when f.transient then $transient_grace_s else $grace_s end * 1000000)::bigint) <= $as_of
-      and f.group_id not in (select group_id from asleep)
+      and not list_contains($asleep, f.group_id)
       and not (f.class = 'dependency' and list_contains($down, f.system))
 ),
 systems as (
@@ -55,7 +53,7 @@ queues as (
         null as class, null as category, null as system, null as promise, null as group_id, t.label as title,
         sum(f.blocked_amount)::decimal(18, 2) as amount, $as_of::timestamptz as since
     from open f join cat_teams t on t.team = f.owner_team
-    where f.group_id not in (select group_id from asleep)
+    where not list_contains($asleep, f.group_id)
     group by f.owner_team, t.label
     having count(*) > coalesce(list_extract($queue_depths, list_position($queue_teams, f.owner_team)::bigint), $queue_depth)
 ),
@@ -83,16 +81,10 @@ ceased as (
 )
 select 'begun' as change, b.kind, alert_cause(b.kind, b.promise, b.owner_team, b.class, b.system, b.group_id) as cause_key,
     b.subject, b.lead_key, b.object_type, b.object_id, b.owner_team, b.class, b.category, b.system, b.promise, b.group_id, b.title,
-    b.amount::decimal(18, 2) as amount, b.since, null::bigint as member_no, null as alert_id, null as clock_state, null::timestamptz as due_at,
-    null::timestamptz as stopped_at, null as timeline_ended, null as failure_state, null as sentence
+    b.amount::decimal(18, 2) as amount, b.since, null::bigint as member_no, null as alert_id
 from begun b
 union all
 select 'ceased', c.kind, c.cause_key, c.subject, c.lead_key, c.object_type, c.object_id, c.owner_team, c.class, c.category, c.system, c.promise, c.group_id,
-    c.title, c.amount, c.since, c.member_no, c.alert_id, k.state, k.due_at, k.stopped_at_then,
-    case when t.cancelled_at <= $as_of then 'cancelled' when t.completed_at <= $as_of then 'completed' end,
-    case when c.kind = 'exception' then coalesce(f.state, 'gone') end, f.sentence
+    c.title, c.amount, c.since, c.member_no, c.alert_id
 from ceased c
-left join clock_states($as_of) k on k.lead_key = c.lead_key and k.promise = c.promise and c.kind in ('breach', 'at_risk')
-left join timelines t on t.lead_key = c.lead_key
-left join known_failures($as_of) f on 'exception:' || f.exception_id || ':' || f.episode = c.subject
 order by change, kind, since, subject

@@ -7,7 +7,7 @@
 --   open_count, resolved_count, regressed_count, order_count, customer_count, blocked_amount (reporting currency), touched_count, touched_amount (open orders that it touches and does not hold up), due_at (the nearest running promise of its
 --   orders), oldest_failed_at, first_seen_at, last_failed_at, age_s, transient, confidence, rule, attempt_count, acknowledged_by, assigned_person, snoozed_until,
 --   tags, ticket, note_count, outage_id, runbook, opened_by_day (14 counts, today last), replayable, reporting_currency, total_count
-with queue as (
+with queue as materialized (
     select *
     from group_states($as_of)
     where open_count > 0
@@ -23,28 +23,31 @@ with queue as (
       and ($min_amount is null or blocked_amount >= $min_amount)
       and ($include_snoozed or $group_state = 'snoozed' or state <> 'snoozed')
 ),
-least_time as (
-    select f.group_id, min(c.due_at) as due_at
-    from open_failures($as_of) f
-    join clocks_at($as_of) c on c.lead_key = f.lead_key and coalesce(c.stopped_at > $as_of, true)
-    where $sort = 'time'
-    group by f.group_id
+spoken as (
+    select group_id, signature from signatures semi join queue using (group_id)
+    union
+    select outage_group_id, signature from signatures s semi join queue q on q.group_id = s.outage_group_id
 ),
-page as (
-    select q.*, t.due_at as sorted_due_at, count(*) over () as total_count
-    from queue q left join least_time t using (group_id)
+promised as (
+    select j.group_id, min(c.due_at) as due_at
+    from failures f
+    join spoken j using (signature)
+    join object_stakes s using (object_key)
+    join clocks_at($as_of) c on c.lead_key = s.lead_key and coalesce(c.stopped_at > $as_of, true)
+    where f.opened_at <= $as_of and (f.resolved_at is null or f.resolved_at > $as_of)
+    group by j.group_id
+),
+page as materialized (
+    select q.*, m.due_at, count(*) over () as total_count
+    from queue q left join promised m using (group_id)
     order by case coalesce($sort, 'money') when 'money' then -greatest(blocked_amount, touched_amount) when 'latest' then -epoch(last_failed_at) when 'oldest' then epoch(oldest_failed_at) end nulls last,
-        case when $sort = 'time' then t.due_at end nulls last, blocked_amount desc, oldest_failed_at, group_id
+        case when $sort = 'time' then m.due_at end nulls last, blocked_amount desc, oldest_failed_at, group_id
     limit $limit offset $offset
 ),
 named as (
-    select j.group_id, f.object_key, f.sentence, f.error_code, f.last_failed_at, f.exception_id, f.opened_at, f.resolved_at
+    select j.group_id, f.sentence, f.error_code, f.last_failed_at, f.exception_id, f.opened_at
     from failures f
-    join (
-        select signature, group_id from signatures where group_id in (select group_id from page)
-        union
-        select signature, outage_group_id from signatures where outage_group_id in (select group_id from page)
-    ) j using (signature)
+    join (from spoken semi join page using (group_id)) j using (signature)
     where f.opened_at <= $as_of
 ),
 days as (
@@ -56,16 +59,9 @@ days as (
 words as (
     select group_id, arg_max(sentence, (last_failed_at, exception_id)) as sentence, arg_max(error_code, (last_failed_at, exception_id)) as error_code
     from named group by group_id
-),
-promised as (
-    select n.group_id, min(c.due_at) as due_at
-    from (select group_id, object_key from named where resolved_at is null or resolved_at > $as_of) n
-    join object_stakes s using (object_key)
-    join clocks_at($as_of) c on c.lead_key = s.lead_key and coalesce(c.stopped_at > $as_of, true)
-    group by n.group_id
 )
 select p.group_id, p.state, p.kind, p.class, p.category, p.owner_team, p.owner_person, p.is_escalated, p.escalates_at, p.system, p.operation, o.label as operation_label,
-    coalesce(w.sentence, check_sentence(o.label)) as sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, p.touched_count, p.touched_amount, m.due_at, p.oldest_failed_at,
+    coalesce(w.sentence, check_sentence(o.label)) as sentence, w.error_code, p.open_count, p.resolved_count, p.regressed_count, p.order_count, p.customer_count, p.blocked_amount, p.touched_count, p.touched_amount, p.due_at, p.oldest_failed_at,
     p.first_seen_at, p.last_failed_at, epoch($as_of::timestamptz) - epoch(p.oldest_failed_at) as age_s, p.transient, p.confidence, p.rule, p.attempt_count,
     p.acknowledged_by, p.assigned_person, p.snoozed_until, p.tags, p.ticket, coalesce(p.note_count, 0) as note_count, p.outage_id, t.runbook, d.opened_by_day,
     coalesce(o.replayable, true) as replayable, k.reporting_currency, p.total_count
@@ -73,8 +69,7 @@ from page p
 cross join cat_settings k
 left join words w on w.group_id = p.group_id
 left join days d on d.group_id = p.group_id
-left join promised m on m.group_id = p.group_id
 left join cat_operations o on o.operation = p.operation
 left join cat_teams t on t.team = p.owner_team
 order by case coalesce($sort, 'money') when 'money' then -greatest(p.blocked_amount, p.touched_amount) when 'latest' then -epoch(p.last_failed_at) when 'oldest' then epoch(p.oldest_failed_at) end nulls last,
-    case when $sort = 'time' then p.sorted_due_at end nulls last, p.blocked_amount desc, p.oldest_failed_at, p.group_id
+    case when $sort = 'time' then p.due_at end nulls last, p.blocked_amount desc, p.oldest_failed_at, p.group_id

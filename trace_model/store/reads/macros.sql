@@ -72,6 +72,30 @@ where t.started_at <= as_of;
 -- is_down: whether a system is down by its calls of ten minutes: half or more of at least five failed.
 create or replace macro is_down(call_count, failed_count) as call_count >= 5 and failed_count * 2 >= call_count;
 
+-- system_states: one row per declared system, and when it was last heard of. state: down (is_down), degraded (a tenth or more of at least five calls
+-- of ten minutes failed), silent (no span for its silent_after_s), up; unknown where it was never heard of.
+create or replace macro system_states(as_of) as table
+with recent as (
+    select system, count(*) as call_count, count(*) filter (is_error) as failed_count
+    from operation_runs
+    where ended_at > as_of - interval 10 minute and ended_at <= as_of
+    group by system
+),
+last_spans as (
+    select system, max(ended_at) as last_seen_at from object_facts where ended_at <= as_of group by system
+)
+select s.name as system, s.label, s.kind, s.owner_team, l.last_seen_at,
+    case
+        when l.last_seen_at is null then 'unknown'
+        when is_down(r.call_count, r.failed_count) then 'down'
+        when r.call_count >= 5 and r.failed_count * 10 >= r.call_count then 'degraded'
+        when epoch(as_of::timestamptz) - epoch(l.last_seen_at) > s.silent_after_s then 'silent'
+        else 'up'
+    end as state
+from cat_systems s
+left join recent r on r.system = s.name
+left join last_spans l on l.system = s.name;
+
 -- alert_cause: what an alert is one of: things of one cause at one time are one alert.
 create or replace macro alert_cause(kind, promise, owner_team, class, system, group_id) as concat_ws('|', kind,
     case kind
