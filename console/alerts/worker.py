@@ -20,7 +20,7 @@ from console.alerts import messages
 from console.alerts.channels import Channels
 from console.alerts.courier import Courier
 from console.alerts.departures import departure
-from trace_model import calendars
+from console.alerts.escalations import escalates
 from trace_model.catalogue.alert_rules import AlertRules, Route, cross_references
 from trace_model.errors import CatalogueError
 from trace_model.store import Store
@@ -225,18 +225,15 @@ class AlertWorker:
                 planned += self._send(alert, channel, "raised", now, route.throttle_s)
             elif alert["updated_at"] > known.last_at:
                 planned += self._send(alert, channel, "updated", now, route.throttle_s)
-        escalation = route.escalate
-        if escalation is None or alert["acknowledged_at"] is not None:
-            return planned
         if not told and any(channel in self._channels.senders for channel in route.channels):
             return planned  # first said only now, after a silence: not yet unanswered
-        due_at = calendars.due_at(alert["raised_at"], escalation.after_s, self._calendars[escalation.calendar])
-        if due_at is None or due_at > now:
+        escalation = escalates(alert, route, self._calendars)
+        if escalation is None or escalation.at > now:
             return planned
         if alert["escalated_at"] is None:
             names = ", ".join(name for name in escalation.channels if name in self._channels.senders)
             whom = f"told {names}" if names else "nobody could be told: no channel of the escalation has an address"
-            self._ledger.escalated(alert["alert_id"], f"not acknowledged by {due_at:%Y-%m-%d %H:%M} UTC; {whom}")
+            self._ledger.escalated(alert["alert_id"], f"not acknowledged by {escalation.at:%Y-%m-%d %H:%M} UTC; {whom}")
         for channel in escalation.channels:
             if channel not in told or "escalated" not in told[channel].events:
                 planned += self._send(alert, channel, "escalated", now, route.throttle_s)

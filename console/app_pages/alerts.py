@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import streamlit as st
 
 from console.access import Right
 from console.alerts.deeds import AlertDeeds
+from console.alerts.escalations import Escalates, escalates
 from console.alerts.messages import WORDS, place
 from console.components import dialogs, filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
@@ -62,7 +63,7 @@ def listed(view: View) -> None:
         Column("Money", lambda a: amount(a["amount"], view.reporting_currency, cents=False), "number"),
         Column("Owner", lambda a: filter_bar.team(a["owner_team"]), "fit"),
         Column("Raised", lambda a: view.ago(a["raised_at"]), "fit"),
-        Column("Answered", _answered, "fit"),
+        Column("Answered", lambda a: _answered(view, a), "fit"),
         Column("Told", _told, "fit"),
     ]
     total = rows[0]["total_count"]
@@ -105,7 +106,9 @@ def _about(view: View, alert: Row) -> Html:
             ("Class", alert["class"]),
             ("Holds since", view.at(alert["since"])),
             ("Raised", view.at(alert["raised_at"])),
-            ("Answered", _answered(alert)),
+            ("Answered", _answered(view, alert)),
+            ("Whom it tells", _route(alert)),
+            ("Escalates", _escalates(view, alert)),
             ("Ended", join([view.at(alert["ended_at"]), ": ", alert["end_text"]]) if alert["ended_at"] else None),
         ]
     )
@@ -219,12 +222,43 @@ def _alerts(view: View, alert_id: str | None = None) -> list[Row]:
     return view.rows("alert_list", state=None, kind=None, owner_team=None, alert_id=alert_id, offset=0, limit=MOST)
 
 
-def _answered(alert: Row) -> Child:
+def _answered(view: View, alert: Row) -> Child:
     if alert["acknowledged_by"]:
         return str(alert["acknowledged_by"])
     if alert["escalated_at"]:
         return tag("span", "nobody, escalated", class_="red")
-    return tag("span", "nobody yet" if alert["state"] == "open" else "—", class_="quiet")
+    if alert["state"] != "open":
+        return tag("span", "—", class_="quiet")
+    ahead = _ahead(alert)
+    return two_lines(
+        tag("span", "nobody yet", class_="quiet"),
+        join(["escalates ", view.at(ahead.at)]) if ahead else None,
+    )
+
+
+def _ahead(alert: Row) -> Escalates | None:
+    """What comes of an alert that is open and not escalated yet, if nobody answers it."""
+    if alert["state"] != "open" or alert["escalated_at"]:
+        return None
+    catalogue = current().store.catalogue
+    return escalates(alert, catalogue.alerts.route(alert), {k.name: k for k in catalogue.calendars})
+
+
+def _route(alert: Row) -> str:
+    route = current().store.catalogue.alerts.route(alert)
+    return _labels(route.channels) if route and route.channels else "nobody: it is shown here only"
+
+
+def _escalates(view: View, alert: Row) -> Html | None:
+    if alert["escalated_at"]:
+        return view.at(alert["escalated_at"])
+    ahead = _ahead(alert)
+    return join(["unless answered, ", view.at(ahead.at), ", to ", _labels(ahead.channels)]) if ahead else None
+
+
+def _labels(names: Sequence[str]) -> str:
+    label = {channel.name: channel.label or channel.name for channel in current().store.catalogue.alerts.channels}
+    return ", ".join(label[name] for name in names)
 
 
 def _told(alert: Row) -> Child:

@@ -206,6 +206,22 @@ def test_what_nobody_answers_escalates_after_working_time_unless_a_person_was_as
     made.store.close()
 
 
+def test_ready_made_teams_escalate_to_their_lead_in_office_hours(house: House) -> None:
+    """Refused on Monday at 10:00 in Berlin, the office closes at 18:00 and opens at 8:00: four hours are over at 14:00."""
+    assert all(rule.escalate and rule.escalate.calendar == "europe_office" for rule in house.store.catalogue.owners)
+    assert all(rule.escalate and rule.escalate.team == rule.team for rule in house.store.catalogue.owners)
+    before = tax(house)
+    assert (before["owner_team"], before["owner_person"]) == ("finance_operations", None)
+    assert before["escalates_at"].isoformat() == "2026-03-02T13:00:00.080000+00:00"
+    house.now = before["escalates_at"]
+    after = tax(house)
+    assert (after["owner_team"], after["owner_person"]) == ("finance_operations", "Finance operations lead")
+    assert after["is_escalated"]
+    house.resources.deeds.on_group(ANA, "acknowledge", after["group_id"], "on it")
+    house.now += timedelta(minutes=1)
+    assert (tax(house)["owner_person"], tax(house)["is_escalated"]) == (None, False)
+
+
 def test_views_are_kept_for_one_or_shared_and_dropped_by_who_saved_them(house: House) -> None:
     views = SavedViews(house.store)
 

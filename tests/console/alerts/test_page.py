@@ -7,7 +7,7 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from console import resources
-from console.access import Access
+from console.access import LOCAL, Access
 from console.deeds import Deeds
 from console.linking import Linking
 from console.replay.engine import Engines
@@ -52,6 +52,25 @@ def test_a_worker_that_cannot_look_is_said_on_the_page(alerting: Callable[..., A
         "Nobody may be told at the moment, and it is tried again: alerts could not be looked for: disk full"
         in shown(opened(here))
     )
+
+
+def test_an_open_alert_says_who_is_told_and_when_it_escalates_until_someone_answers(
+    alerting: Callable[..., Alerting],
+) -> None:
+    here = alerting(kinds=["breach"])  # the routes that the page shows are those of the catalogue
+    story = Story()
+    story.does("crm.submit_order", 0, order="SO-1", amount="100.00")
+    here.told(story)
+    here.at(DUE + 1)  # Monday at noon in Berlin
+    [alert] = here.alerts()
+    [row] = [row for row in rows(opened(here)) if "Order acceptance time" in row]
+    assert "nobody yet escalates 12:00" in row, "the platform team has an hour"
+    said = " ".join(shown(opened(here, alert=alert["alert_id"])).split())
+    assert "Whom it tells Platform channel" in said
+    assert "unless answered, 12:00 , to Platform on call" in said
+    here.deeds.acknowledge(LOCAL, alert["alert_id"], "calling the ERP team")
+    here.at(DUE + 2)
+    assert "escalates" not in shown(opened(here))
 
 
 def test_an_alert_is_listed_and_its_page_shows_concerned_messages_and_turns(

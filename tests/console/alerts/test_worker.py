@@ -14,6 +14,7 @@ from console.access import Principal
 from tests.console.alerts.conftest import Alerting, Receiver
 from tests.console.alerts.stories import Story, instant
 from trace_model.catalogue.alert_rules import AlertRules
+from trace_model.catalogue.loader import load
 from trace_model.errors import CatalogueError, Forbidden, Refused, UnknownThing
 
 HOUR = 3600
@@ -339,6 +340,31 @@ def test_an_unanswered_alert_is_escalated_in_business_hours_only(alerting: Make,
     assert receiver.events == ["raised", "escalated"]
     assert receiver.bodies[1]["title"].startswith("Unanswered: Breached")
     assert here.alerts()[0]["escalated_at"] is not None
+
+
+def test_the_shipped_routes_tell_a_lead_of_what_nobody_answers(alerting: Make, receiver: Receiver) -> None:
+    """Finance's promise is broken on Tuesday at noon in Berlin: its mail at once, the leads' after four hours of office time."""
+    shipped = load().alerts
+    assert [r.kinds for r in shipped.routes if r.channels and not r.escalate] == [], "who is told can be silent"
+    names = [channel.name for channel in shipped.channels]
+    here = alerting(
+        [route.model_dump(exclude_defaults=True) for route in shipped.routes],
+        [{"name": name, "kind": "webhook"} for name in names],
+        dict.fromkeys(names, receiver.url),
+        kinds=["breach"],
+    )
+    story = Story()
+    due = (datetime(2026, 3, 3, 11, tzinfo=UTC) - instant(0)).total_seconds()
+    story.does("billing.issue_invoice", due - 8 * HOUR, order="SO-1", invoice="INV-1", amount="100.00")
+    here.told(story)
+    here.at(due + 2)
+    [alert] = here.alerts(kind="breach")
+    assert (alert["promise"], alert["owner_team"]) == ("invoice_posting", "finance_operations")
+    here.at(due + 4 * HOUR)
+    assert [d["channel"] for d in here.deliveries()] == ["business_mail"]
+    here.at(due + 4 * HOUR + 60)
+    assert sorted(d["channel"] for d in here.deliveries()) == ["business_mail", "leads_mail"]
+    assert receiver.events == ["raised", "escalated"]
 
 
 def test_an_acknowledged_alert_is_not_escalated(alerting: Make, receiver: Receiver) -> None:
