@@ -113,6 +113,12 @@ ORDERS: tuple[Filter, ...] = (
     Filter("with_exception", "with_exception", "With an open exception", yes_no),
     Filter("page", "offset", "Page", page, 0),
 )
+FORECAST: tuple[Filter, ...] = (
+    Filter("promise", "promise", "Promise", text),
+    *SEGMENTS,
+    Filter("with_breached", "with_breached", "With what is breached", yes_no, False),
+    Filter("page", "offset", "Page", page, 0),
+)
 EXCEPTION_GROUPS: tuple[Filter, ...] = (
     Filter("class", "class", "Class", one_of(*CLASSES)),
     Filter("category", "category", "Category", text),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -9,7 +10,7 @@ from fastapi import APIRouter, Query
 from console import completeness as totals
 from console import periods
 from console.api.asking import AsOf, Cursor, Limit, Reading
-from console.api.wire import instant, offset_of, page, plain
+from console.api.wire import instant, offset_of, page, plain, thing
 
 router = APIRouter(tags=["operations"])
 Segment = Literal["all", "region", "product_line", "legal_entity", "tier", "workflow"]
@@ -23,6 +24,55 @@ def promises(r: Reading, at: AsOf, segment: Segment = "all", period: Period = "a
     rows = r.store.rows("promises", as_of=at, segment=segment, period=period, days=days)
     drivers = r.store.rows("promise_drivers", as_of=at, segment="region" if segment == "all" else segment)
     return {"promises": plain(rows), "since_last_week": plain(drivers), "as_of": instant(at)}
+
+
+Forecast = Literal["running", "later"]
+
+
+@router.get("/forecasts")
+def forecasts(
+    r: Reading,
+    at: AsOf,
+    about: Annotated[Forecast, Query(description="promises that run, or those that have not begun")] = "running",
+    promise: str | None = None,
+    region: str | None = None,
+    product_line: str | None = None,
+    legal_entity: str | None = None,
+    with_breached: bool = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> dict[str, Any]:
+    """The chance (0..1) of promises to be broken, most money at stake first (chance x amount, reporting currency).
+
+    `running`: one row per open clock, without those that are breached already unless asked for. `later`: one row per order and
+    promise that has not begun, with the running one that pushes it on, and when it is planned and expected.
+    """
+    offset = offset_of(cursor)
+    rows = r.store.rows(
+        "forecast_clocks" if about == "running" else "forecast_later", as_of=at, promise=promise, region=region,
+        product_line=product_line, legal_entity=legal_entity, with_breached=with_breached, limit=limit, offset=offset,
+    )  # fmt: skip
+    first: dict[str, Any] = rows[0] if rows else {}
+    return page("forecasts", [_forecast(row) for row in rows], offset, limit, at, first.get("total_count", 0)) | {
+        "likely_count": first.get("likely_count", 0),
+        "total_at_stake": plain(first.get("total_at_stake", Decimal(0))),
+        "fitted_as_of": instant(first.get("fitted_as_of")),
+    }
+
+
+def _forecast(row: dict[str, Any]) -> dict[str, Any]:
+    left_out = (
+        "lead_key",
+        "lead_type",
+        "lead_id",
+        "lead_scope",
+        "total_count",
+        "likely_count",
+        "total_at_stake",
+        "fitted_as_of",
+    )
+    kept = {name: value for name, value in row.items() if name not in left_out}
+    return {"lead": thing(row["lead_type"], row["lead_id"], row["lead_scope"]), **kept}
 
 
 @router.get("/kpis")

@@ -16,7 +16,11 @@ from console.components.shell import heading
 from console.components.signs import TIMELINE, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
+from console.filters import FORECAST, read
 from console.finding import timelines_named
+
+AHEAD_MOST = 50
+AHEAD_REFRESH_S = 30.0
 
 PARTS = {
     "story": "Story",
@@ -103,6 +107,17 @@ def story(view: View) -> None:
         panel(timeline_parts.pauses(view, standing), key="pauses")
 
 
+def ahead(view: View) -> None:
+    """Of an order that is under way: the chance that its running promises are broken, and later ones because of them."""
+    t = found(view)
+    if t is None or t["state"] in timeline_parts.DONE:
+        return
+    asked = {"lead_key": t["lead_key"], **read(FORECAST, {"with_breached": "true"}).parameters, "limit": AHEAD_MOST}
+    running, later = view.rows("forecast_clocks", **asked), view.rows("forecast_later", **asked)
+    if running or later:
+        panel(timeline_parts.ahead(view, running, later), key="ahead")
+
+
 def belongings(view: View) -> None:
     t = found(view)
     if t is None:
@@ -147,6 +162,7 @@ else:
     part = filter_bar.part("part", "Part", PARTS)
     if part == "story":
         live(story)
+        live(ahead, every_s=AHEAD_REFRESH_S)
     elif part == "objects":
         live(belongings)
     elif part == "lineage":

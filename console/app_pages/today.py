@@ -85,7 +85,13 @@ def promises(view: View) -> None:
     title = head(
         "Promises",
         note="breached or at risk now",
-        more=link("Orders", view.link("orders", state=["breached", "at_risk"])),
+        more=join(
+            [
+                link("Forecast", view.link("forecast")),
+                " · ",
+                link("Orders", view.link("orders", state=["breached", "at_risk"])),
+            ]
+        ),
     )
     if not rows:
         panel(

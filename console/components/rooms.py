@@ -27,6 +27,7 @@ class Room:
 ROOMS: tuple[Room, ...] = (
     Room("", "Today", ":material/today:", "Work"),
     Room("orders", "Orders", ":material/list_alt:", "Work"),
+    Room("forecast", "Forecast", ":material/online_prediction:", "Work"),
     Room("exceptions", "Exceptions", ":material/report:", "Work"),
     Room("replays", "Replays", ":material/replay:", "Work"),
     Room("alerts", "Alerts", ":material/notifications:", "Work"),

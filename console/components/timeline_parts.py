@@ -8,7 +8,7 @@ from typing import Any
 
 from console import standstills
 from console.components import filter_bar, wording
-from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
+from console.components.blocks import amount, bar, empty, facts, head, link, notice, two_lines
 from console.components.markup import Child, Html, join, tag
 from console.components.signs import CLASS, CLOCK, COVERAGE, EXCEPTION, TIMELINE, badge, icon, known
 from console.components.table import Column, table
@@ -260,6 +260,40 @@ def clocks(view: View, rows: Sequence[Row]) -> Html:
         Column("Owner", lambda c: filter_bar.team(c["owner_team"]), "fit"),
     ]
     return join([head("Promises", note="in working time of each promise's calendar"), table(columns, rows)])
+
+
+def ahead(view: View, running: Sequence[Row], later: Sequence[Row]) -> Html:
+    """What is likely to come late: the promises that run, then those that come after them. `running` are rows of
+    `reads/forecast_clocks.sql`, `later` of `reads/forecast_later.sql`."""
+    told = [
+        *(c | {"note": _like(c), "planned_at": c["due_at"], "expected_at": None} for c in running),
+        *(c | {"note": f"because of: {c['because_label']}"} for c in sorted(later, key=lambda c: c["planned_at"])),
+    ]
+    columns = [
+        Column("Promise", lambda c: two_lines(c["label"], c["note"])),
+        Column("Planned", lambda c: view.at(c["planned_at"]), "fit"),
+        Column(
+            "Expected",
+            lambda c: (
+                two_lines(view.at(c["expected_at"]), join(["or by ", view.at(c["late_at"])]))
+                if c["expected_at"]
+                else tag("span", "—", class_="quiet")
+            ),
+            "fit",
+        ),
+        Column("Chance to be late", lambda c: bar(c["chance"], tone="red" if c["chance"] >= 0.5 else "gray"), "number"),
+    ]
+    caption = "Planned: every promise on the way kept to the second. Expected: in half of like orders; nine of ten come by the later one."
+    return join([head("Forecast", note="will it be late?"), table(columns, told, caption=caption)])
+
+
+def _like(c: Row) -> str:
+    """What the chance of a running promise is learned from."""
+    if c["state"] == "breached":
+        return "late already"
+    if not c["like_count"]:
+        return "no like order was seen at this age: the share of its time that has passed"
+    return f"as {wording.plural(c['like_count'], 'like order')} of {c['segment'] or 'all'}"
 
 
 def _variant(c: Row) -> str | None:

@@ -17,6 +17,7 @@ from tests.console.pages.conftest import NOON, House, Open, markup, rows, shown
 EMPTY = {
     "today": "Nothing has been received yet.",
     "orders": "No order matches.",
+    "forecast": "No promise runs.",
     "order": "No timeline.",
     "exceptions": "No open exceptions.",
     "replays": "No replay has been planned.",

@@ -1,9 +1,12 @@
 -- forecast_clocks: one row per open clock at $as_of with its chance to breach. Most money at stake first: chance x amount.
 -- Curves are those of the last fit that knew nothing later than $as_of; without one the chance is the elapsed share, like_count 0.
--- $promise, $region, $product_line, $legal_entity varchar or null; $with_breached boolean; $offset, $limit int; $as_of timestamptz
+-- $promise, $region, $product_line, $legal_entity varchar or null; $with_breached boolean; $offset, $limit int; $as_of timestamptz; $lead_key ubigint:
+--   of this timeline alone
+-- optional: $lead_key
 -- columns: lead_type, lead_id, lead_scope, customer_name, reporting_amount, promise, label, stop, owner_team, state, started_at, due_at,
 --   age_share (1 = due), chance (0..1; 1 once breached), at_stake (reporting currency), segment (the like orders; '' all of
---   the promise), like_count (like clocks seen at this age), fitted_as_of, total_count, total_at_stake (of all that match)
+--   the promise), like_count (like clocks seen at this age), fitted_as_of; of all that match: total_count, likely_count (a chance of one half or
+--   more), total_at_stake
 with latest as (
     select max(fitted_as_of) as fitted_as_of from forecast_curves where fitted_as_of <= $as_of
 ),
@@ -15,7 +18,7 @@ running as (
     join timelines t using (lead_key)
     join cat_promises p on p.promise = a.promise
     join cat_promise_variants v on v.promise = a.promise and v.variant = a.variant
-    where a.stopped_at is null
+    where a.stopped_at is null and ($lead_key is null or a.lead_key = $lead_key)
       and coalesce(t.completed_at > $as_of, true) and coalesce(t.cancelled_at > $as_of, true)
       and ($with_breached or a.due_at >= $as_of)
       and ($promise is null or a.promise = $promise)
@@ -52,7 +55,7 @@ chances as (
 )
 select lead_type, lead_id, lead_scope, customer_name, reporting_amount, promise, label, stop, owner_team, state, started_at, due_at, age_share, chance,
     (chance * reporting_amount)::decimal(18, 2) as at_stake, coalesce(segment, '') as segment, like_count, fitted_as_of,
-    count(*) over () as total_count, sum(chance * reporting_amount) over ()::decimal(18, 2) as total_at_stake
+    count(*) over () as total_count, count(case when chance >= 0.5 then 1 end) over () as likely_count, sum(chance * reporting_amount) over ()::decimal(18, 2) as total_at_stake
 from chances
 order by at_stake desc nulls last, chance desc, due_at, lead_id, promise
 limit $limit offset $offset
