@@ -207,7 +207,8 @@ def _play_one(arguments: argparse.Namespace) -> None:
     ) as played:
         print(f"{arguments.scenario}: {len(played.truth.orders)} orders. Sync engine: {played.engine_url}", flush=True)
         while arguments.live and not stopped:
-            time.sleep(0.2)
+            time.sleep(_FLUSH_EVERY_S)
+            played.flush()
         if arguments.truth is not None:
             played.truth.write(arguments.truth)
 

@@ -71,9 +71,9 @@ class Intent:
     recovered: bool = False
     """Its dependency has been up for long enough since it last failed, so that trying it again is not blind."""
 
-    @property
-    def changes_something(self) -> bool:
-        return bool(self.patch) or self.data_fixed
+    def changes(self, c: Candidate) -> bool:
+        """True if this time it is another thing that is sent, or sent into other data."""
+        return self.data_fixed or (bool(self.patch) and not c.patch_is_idle)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Candidate:
     `amount` is the money it holds up, in `currency` (the reporting currency). `due_at` is the nearest deadline it
     threatens. `tries` counts the replays of this episode that are known to have ended without success. `reconciles`: the
     target has it, the engine's flow still stands, and told to replay it the engine sends nothing and carries the flow on.
-    `patch` is this item's own, its values looked up; `patch_fault` says why there is none.
+    `patch` is this item's own, its values looked up; `patch_fault` says why there is none. `patch_is_idle`: what the failed
+    operation sent had all that the patch sets, so it changes nothing.
     """
 
     exception_id: str
@@ -122,6 +123,7 @@ class Candidate:
     reconciles: bool = False
     patch: Mapping[str, Any] | None = None
     patch_fault: str | None = None
+    patch_is_idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,16 +294,16 @@ def decide(c: Candidate, target: Target, intent: Intent, limits: ReplayLimits, n
     skip = _skip_by_fact(c, thing) or _skip_by_ledger(c, thing) or _skip_by_target(c, target)
     if skip is None and c.retrying and now - c.last_failed_at < timedelta(seconds=limits.in_flight_s):
         skip = f"in flight: the engine itself is still retrying {c.operation}; plan again once it gives up"
-    if skip is None and c.failure_class == "business" and not intent.changes_something:
-        skip = (
-            "business exception, and nothing has changed: fix the data first, then plan again saying that it is fixed"
-        )
-    if skip is None and c.tries >= limits.item_tries and not intent.changes_something:
+    is_changed = intent.changes(c)
+    if skip is None and c.failure_class == "business" and not is_changed:
+        changed = "the patch sets only what was sent" if c.patch_is_idle else "nothing has changed"
+        skip = f"business exception, and {changed}: fix the data first, then plan again saying that it is fixed"
+    if skip is None and c.tries >= limits.item_tries and not is_changed:
         skip = (
             f"replayed {c.tries} times since it failed, each time without success; put it right, then plan again saying "
             "that it is fixed, or patch the payload"
         )
-    if skip is None and _is_blind_repeat(c) and not (intent.changes_something or intent.recovered):
+    if skip is None and _is_blind_repeat(c) and not (is_changed or intent.recovered):
         skip = (
             "blind repeat: the last replay failed with the same cause, and nothing has succeeded there since; "
             "put it right, then plan again saying that it is fixed, or patch the payload"
@@ -374,7 +376,7 @@ def _is_blind_repeat(c: Candidate) -> bool:
 def _why_send(c: Candidate, intent: Intent) -> str:
     if c.reconciles:
         return "the target has it: the engine sends nothing, and carries the flow on that stands still"
-    if intent.patch:
+    if intent.patch and not c.patch_is_idle:
         return "sent with the patch"
     if intent.data_fixed:
         return "the operator says that the data has been fixed"

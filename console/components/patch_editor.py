@@ -172,6 +172,8 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def _original(exception_id: str) -> dict[str, Any]:
     resources = current()
-    rows = resources.store.rows("replay_payload", exception_id=exception_id, as_of=resources.store.clock())
+    rows = resources.store.rows(
+        "replay_payloads", exception_ids=[exception_id], own_only=False, as_of=resources.store.clock()
+    )
     found = _read(rows[0]["payload"]) if rows else {}
     return found if isinstance(found, dict) else {}

@@ -15,6 +15,7 @@ from trace_model import patches
 from trace_model.catalogue.schema import Catalogue, Operation
 from trace_model.errors import Forbidden, Refused
 from trace_model.patches import Source
+from trace_model.replay_freezing import canonical
 from trace_model.replays import Candidate, ReplayLimits
 from trace_model.store import Store
 
@@ -26,7 +27,7 @@ REDACTED = "[redacted"
 def patched(
     store: Store, limits: ReplayLimits, principal: Principal, found: Sequence[Candidate], patch: Mapping[str, Any]
 ) -> list[Candidate]:
-    """The candidates with their own patch each, or with why there is none.
+    """The candidates with their own patch each, or with why there is none; marked where it changes nothing of what was sent.
 
     Raises Refused naming the path: an empty patch, a locked field, a wrong type, a source that cannot be understood; and
     Forbidden for a sensitive field that `principal` may not change.
@@ -39,10 +40,13 @@ def patched(
         else:
             patches.check(patch, operation)
         _refuse_sensitive(principal, limits, operation, patch)
-    if not looked_up:
-        return [replace(c, patch=patch) for c in found]
-    values = {path: _values(store, source, found) for path, source in looked_up.items()}
-    return [_of_one(c, patch, values, declared[c.operation]) for c in found]
+    if looked_up:
+        values = {path: _values(store, source, found) for path, source in looked_up.items()}
+        own = [_of_one(c, patch, values, declared[c.operation]) for c in found]
+    else:
+        own = [replace(c, patch=patch) for c in found]
+    sent = _sent(store, own)
+    return [replace(c, patch_is_idle=_is_idle(c.patch, sent.get(c.exception_id))) for c in own]
 
 
 def is_sensitive(limits: ReplayLimits, operation: Operation | None, path: str) -> bool:
@@ -66,6 +70,24 @@ def may_see(path: str, catalogue: Catalogue, limits: ReplayLimits, principal: Pr
     return principal.may(Right.EDIT_SENSITIVE) or not any(
         is_sensitive(limits, o, path) for o in (*catalogue.operations, None)
     )
+
+
+def _sent(store: Store, found: Sequence[Candidate]) -> dict[str, str]:
+    """By exception: the payload that the failed operation was last sent with, as JSON text."""
+    ids = [c.exception_id for c in found if c.patch is not None]
+    rows = store.rows("replay_payloads", exception_ids=ids, own_only=True, as_of=store.clock())
+    return {row["exception_id"]: row["payload"] for row in rows}
+
+
+def _is_idle(patch: Mapping[str, Any] | None, sent: str | None) -> bool:
+    """True if the patch leaves what was sent as it was; False where that is not known."""
+    if patch is None or sent is None:
+        return False
+    try:
+        original = json.loads(sent)
+    except ValueError:
+        return False
+    return canonical(patches.merge_patch(original, patch)) == canonical(original)
 
 
 def _declared(store: Store, found: Sequence[Candidate]) -> dict[str, Operation]:

@@ -28,7 +28,7 @@ from console.replay.engine import Engines
 from console.replay.facts import candidates
 from console.replay.inquiries import Inquiries
 from console.replay.patching import patched
-from console.replay.recovery import LOOK_S, Recovery
+from console.replay.recovery import LOOK_S, RECOVERY, Recovery
 from console.replay.settlement import Settlement
 from trace_model.errors import CashtrailError, Refused, UnknownThing
 from trace_model.replay_freezing import NONE_EARLIER, Unapproved, above_limits, freeze
@@ -169,6 +169,7 @@ class Replays:
         if plan.state != "cancelled":
             self._refuse_old(plan, now)
             self._refuse_unapproved(plan, now)
+            self._refuse_one_key(plan, principal)
         if not plan.sends:
             raise Refused(f"{plan_id} has nothing to send: every item is skipped, each with its reason")
         expected: tuple[PlanState, ...] = ("approved",) if plan.needs_approval else ("planned",)
@@ -301,10 +302,11 @@ class Replays:
         if ids is not None and len(found) < len(ids):
             missing = sorted(set(ids) - {c.exception_id for c in found})
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            raise UnknownThing(f"there is no exception {', '.join(missing[:5])}{more}")
+            named = ", ".join(f"'{id_}'" for id_ in missing[:5])
+            raise UnknownThing(f"there is no exception {named}{more}")
         if group_id is not None and not found:
             if self._store.rows("group_now", group_ids=[group_id], as_of=self._clock()):
-                raise Refused(f"exception group '{group_id}' has no open exception; there is nothing to replay")
+                raise Refused(f"exception group '{group_id}' has no open failure; there is nothing to replay")
             raise UnknownThing(f"there is no exception group '{group_id}'")
         if len(found) > ITEMS_MOST:
             raise Refused(f"the group has {len(found):,} open exceptions; name at most {ITEMS_MOST:,} of them by id")
@@ -364,6 +366,14 @@ class Replays:
             raise Refused(
                 f"the approval of {plan.plan_id} by {plan.approved_by} expired at {plan.approved_until:%Y-%m-%d %H:%M} UTC; "
                 "make a new plan and have it approved"
+            )
+
+    def _refuse_one_key(self, plan: Plan, principal: Principal) -> None:
+        """Raises Refused where approver and sender are one person, and no other has asked: the watch that did is none."""
+        if plan.needs_approval and plan.created_by == RECOVERY.name and principal.name == plan.approved_by:
+            raise Refused(
+                f"{plan.plan_id} was proposed by the {RECOVERY.name} and approved by {principal.name}; "
+                "a second person with the right to replay must send it"
             )
 
     def _unapproved(self, actor: str, plan_id: str | None = None) -> Unapproved:

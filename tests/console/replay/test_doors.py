@@ -137,7 +137,7 @@ def test_the_command_line_is_refused_what_the_service_refuses(doors: Doors) -> N
         (("plan", *ids, "--reason", "r"), "t-vi", "403", "may not replay"),
         (("plan", *ids, "--reason", "r"), "wrong", "401", "access token"),
         (("plan", *ids), "t-ana", "409", "a reason is needed"),
-        (("plan", "nope", "--reason", "r"), "t-ana", "404", "no exception nope"),
+        (("plan", "nope", "--reason", "r"), "t-ana", "404", "no exception 'nope'"),
         (("plan", *ids, "--reason", "r" * 100_000), "t-ana", "409", "100,000 characters; at most 2,000"),
         (("plan", *ids, "--reason", "r", "--patch", '{"quote": "Q-2"}'), "t-ana", "409", "locks 'quote'"),
         (("plan", *ids, "--reason", "r", "--patch", '{"quantity": "many"}'), "t-ana", "409", "quantity: 'many' is not"),
@@ -163,7 +163,7 @@ def test_the_command_line_is_refused_what_the_service_refuses(doors: Doors) -> N
 @pytest.mark.parametrize(
     ("more", "status", "said"),
     [
-        ({"exception_ids": ["nope"]}, 404, "no exception nope"),
+        ({"exception_ids": ["nope"]}, 404, "no exception 'nope'"),
         ({"exception_ids": []}, 409, "exception_ids is empty"),
         ({"reason": ""}, 409, "a reason is needed"),
         ({"reason": "x" * 100_000}, 409, "the reason has 100,000 characters; at most 2,000"),

@@ -13,14 +13,17 @@ from tests.console.replay.estate import span, table
 from trace_model.errors import Forbidden, Refused
 from trace_model.patches import differences
 
+TAX_REFUSED = {"q2c.error.code": "INVALID_TAX_ID", "http.response.status_code": 422, "peer.service": "tax"}
 TAX_OF_CUSTOMER = {"tax_id": {"$from": {"object": "customer", "field": "tax_id"}}}
 
 
-def customers_of(house: House, count: int) -> list[str]:
+def customers_of(house: House, count: int, **more: Any) -> list[str]:
     """This story's orders have failed, each of a customer of its own; their exceptions' ids in the order of the orders."""
     said: list[dict[str, Any]] = []
     for number in range(1, count + 1):
-        rows = house.rows(number, **{"q2c.payload": json.dumps({"order": house.order(number), "tax_id": "OLD1"})})
+        rows = house.rows(
+            number, **{"q2c.payload": json.dumps({"order": house.order(number), "tax_id": "OLD1"})} | more
+        )
         keys = {"q2c.customer.id": customer(house, number)}
         rows[1]["attributes"] = json.dumps(json.loads(rows[1]["attributes"]) | keys)
         said += rows
@@ -62,6 +65,16 @@ def test_forty_orders_get_the_tax_id_that_their_own_customer_last_went_through_w
     sent = {body["object"]["id"]: body["payload_patch"] for body in house.engine.bodies}
     assert sent == {house.order(n): {"tax_id": f"DE{n:09}"} for n in range(1, 40)}
     assert set(house.engine.books.values()) == {1}
+
+
+def test_a_patch_that_sets_only_what_was_sent_is_no_change(house: House) -> None:
+    ids = customers_of(house, 2, **TAX_REFUSED)
+    told(house, {1: "OLD1", 2: "DE1234"})
+    plan = house.replays(running=False).plan(OPERATOR, exception_ids=ids, reason="r", patch=TAX_OF_CUSTOMER)
+    whys = {i.object_id: (i.decision, i.why) for i in plan.items}
+    assert whys[house.order(1)][0] == "skip"
+    assert "the patch sets only what was sent" in whys[house.order(1)][1]
+    assert whys[house.order(2)] == ("needs_approval", "sent with the patch")
 
 
 def test_a_list_by_customer_sets_what_it_has_and_names_what_it_has_not(house: House) -> None:
@@ -144,7 +157,9 @@ def test_the_original_stands_beside_what_will_be_sent_and_is_not_changed(house: 
     plan = house.replays(running=False).plan(
         OPERATOR, exception_ids=[exception_id], reason="r", patch={"tax_id": "DE1234", "po_number": "7"}
     )
-    (row,) = house.store.rows("replay_payload", exception_id=exception_id, as_of=house.store.clock())
+    (row,) = house.store.rows(
+        "replay_payloads", exception_ids=[exception_id], own_only=False, as_of=house.store.clock()
+    )
     original = json.loads(row["payload"])
     assert (row["operation"], original) == ("erp.create_order", {"order": house.order(1), "tax_id": "OLD1"})
     assert differences(original, plan.items[0].patch or {}) == [("tax_id", "OLD1", "DE1234"), ("po_number", None, "7")]

@@ -122,7 +122,7 @@ def test_the_hash_of_another_plan_sends_nothing(house: House) -> None:
 def test_unknown_ids_are_named(house: House) -> None:
     ids = house.fail(1)
     replays = house.replays(running=False)
-    with pytest.raises(UnknownThing, match="no exception nope"):
+    with pytest.raises(UnknownThing, match="no exception 'nope'"):
         replays.plan(OPERATOR, exception_ids=[*ids, "nope"], reason="r")
     with pytest.raises(UnknownThing, match="group 'nope'"):
         replays.plan(OPERATOR, group_id="nope", reason="r")
@@ -583,6 +583,9 @@ def test_a_recovery_within_the_limits_starts_by_itself_and_above_them_does_not(h
         time.sleep(0.1)
     assert (found[0].state, found[0].needs_approval) == ("planned", True)
     assert house.engine.posts == 0
+    plan = replays.approve(APPROVER, found[0].plan_id, found[0].hash, "it may")
+    with pytest.raises(Refused, match="a second person with the right to replay must send it"):
+        replays.execute(APPROVER, plan.plan_id, plan.hash, "alone")
     replays.stop()
     replays.cancel(OPERATOR, found[0].plan_id, found[0].hash, "the limits are being raised")
     house.store.record(table([row for n in range(1, 5) for row in house.rows(n, **{"peer.service": "billing"})]))
