@@ -30,7 +30,7 @@ from console.replay.inquiries import Inquiries
 from console.replay.patching import patched
 from console.replay.recovery import LOOK_S, RECOVERY, Recovery
 from console.replay.settlement import Settlement
-from trace_model.errors import CashtrailError, Refused, UnknownThing
+from trace_model.errors import Refused, UnknownThing
 from trace_model.replay_freezing import NONE_EARLIER, Unapproved, above_limits, freeze
 from trace_model.replays import Candidate, Intent, Plan, PlanItem, PlanState, ReplayLimits, Target
 from trace_model.store import Store
@@ -283,8 +283,8 @@ class Replays:
             return
         try:
             work()
-        except CashtrailError:
-            # the ledger holds everything; the next round starts from it
+        except Exception:
+            # the ledger holds everything, so the next round starts from it; a thread that ended would let every plan stand still
             log.exception("replays stand still; trying again in %g s", FAULT_WAIT_S)
             self._stopping.wait(FAULT_WAIT_S)
 

@@ -240,7 +240,7 @@ class Ledger:
             "or outcome in ('no_evidence', 'rejected') and sent_at > ?)"
         )
         with self._database.reading() as c:
-            if not c.execute(f"select 1 {looked_for} limit 1", [late_since]).fetchone():
+            if not c.execute(f"select 1 {looked_for} limit 1", [late_since]).fetchall():
                 return []
             rows = _dicts(c, f"{looked_for} order by plan_id, item_no", [late_since])
         return [(row["plan_id"], item_of(row)) for row in rows]
