@@ -2,15 +2,17 @@
 
 A live screen shows a *moment*: an instant that moves on when something new is shown or done, or the minute turns, yet at
 most every `LIVE_EVERY_S`, and less often where answering takes long. Within a moment a question with the same parameters
-is asked once, however many are looking.
+is asked once, however many are looking. What a page was shown by is remembered: at its next opening all of it is asked at
+once, side by side, while its script goes through it one by one.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
@@ -25,6 +27,9 @@ LIVE_EVERY_S = 2.0
 SHARE_OF_A_CORE = 0.2
 """How much of one core the answers of live moments may take; the larger the history, the slower screens follow."""
 KEPT_ANSWERS = 400
+REMEMBERED_S = 600.0
+"""How long it is remembered that a page asked something."""
+REMEMBERED_PAGES = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Answers:
         self._live_since = 0.0
         self._live_cost_s = 0.0
         self._answers: OrderedDict[Any, Future[pa.Table]] = OrderedDict()
+        self._shown_by: OrderedDict[str, dict[Any, tuple[float, str, dict[str, Any]]]] = OrderedDict()
+        self._ahead = ThreadPoolExecutor(os.cpu_count(), "answers-ahead")
 
     def moment(self, as_of: datetime | None) -> Moment:
         """The moment to show: `as_of` where it is fixed, else the live one."""
@@ -73,7 +80,7 @@ class Answers:
 
         Raises what the store raises; a failed question is asked again the next time.
         """
-        key = (question, moment, tuple(sorted((name, _frozen(value)) for name, value in parameters.items())))
+        key = (question, moment, _frozen_all(parameters))
         with self._lock:
             answer = self._answers.get(key)
             mine = answer is None
@@ -96,6 +103,29 @@ class Answers:
                     self._live_cost_s += self._timer() - begun
         return answer.result()
 
+    def remember(self, page: str, question: str, parameters: dict[str, Any]) -> None:
+        """The page of this address was shown by this question, among others."""
+        with self._lock:
+            shown_by = self._shown_by.setdefault(page, {})
+            shown_by[question, _frozen_all(parameters)] = (self._timer(), question, parameters)
+            self._shown_by.move_to_end(page)
+            while len(self._shown_by) > REMEMBERED_PAGES:
+                self._shown_by.popitem(last=False)
+
+    def ask_ahead(self, page: str, moment: Moment) -> int:
+        """What the page of this address was lately shown by is being asked at `moment`; returns how many questions that are.
+
+        Does not wait. A fault is told to whoever needs the answer.
+        """
+        with self._lock:
+            since = self._timer() - REMEMBERED_S
+            lately = {key: seen for key, seen in self._shown_by.get(page, {}).items() if seen[0] >= since}
+            if page in self._shown_by:
+                self._shown_by[page] = lately
+        for _, question, parameters in lately.values():
+            self._ahead.submit(self.ask, question, moment, **parameters)
+        return len(lately)
+
     def _rest_s(self) -> float:
         return max(LIVE_EVERY_S, self._live_cost_s / SHARE_OF_A_CORE)
 
@@ -108,6 +138,10 @@ def answers_of(store: Store) -> Answers:
     """The one `Answers` of `store` in this process."""
     with _opening:
         return _of_store.setdefault(store, Answers(store))
+
+
+def _frozen_all(parameters: dict[str, Any]) -> Any:
+    return tuple(sorted((name, _frozen(value)) for name, value in parameters.items()))
 
 
 def _frozen(value: Any) -> Any:

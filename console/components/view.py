@@ -32,12 +32,15 @@ class View:
     who: Principal
     answers: Answers
     reporting_currency: str
+    page: str
+    """The address that shows this, without the moment."""
 
     @property
     def as_of(self) -> datetime:
         return self.moment.as_of
 
     def ask(self, question: str, **parameters: Any) -> pa.Table:
+        self.answers.remember(self.page, question, parameters)
         return self.answers.ask(question, self.moment, **parameters)
 
     def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -103,7 +106,13 @@ def look() -> View:
         who=_viewer(),
         answers=answers,
         reporting_currency=resources.store.catalogue.reporting_currency,
+        page=_address(),
     )
+
+
+def _address() -> str:
+    asked = sorted((name, st.query_params.get_all(name)) for name in st.query_params if name != "as_of")
+    return f"{st.session_state.get('room')}?{asked}"
 
 
 def _viewer() -> Principal:

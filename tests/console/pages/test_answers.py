@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from console.components.answers import LIVE_EVERY_S, Answers
+from console.components.answers import LIVE_EVERY_S, REMEMBERED_S, Answers
 
 NOON = datetime(2026, 3, 2, 12, 0, 10, tzinfo=UTC)
 
@@ -117,3 +117,20 @@ def test_a_failed_question_is_asked_again(store: Ledger, answers: Answers) -> No
         answers.ask("standing", moment)
     store.fails = False
     assert answers.ask("standing", moment).num_rows == 1
+
+
+def test_what_a_page_was_shown_by_is_asked_at_once_the_next_time(
+    store: Ledger, answers: Answers, seconds: list[float]
+) -> None:
+    met = threading.Barrier(2, timeout=60)  # two questions at a time, or this breaks
+    for question in ("standing", "breaches"):
+        answers.remember("today?", question, {"region": None})
+    store.on_ask = lambda: met.wait() and None
+    moment = answers.moment(None)
+    assert answers.ask_ahead("today?", moment) == 2
+    for question in ("standing", "breaches"):
+        assert answers.ask(question, moment, region=None)["as_of"][0].as_py() == NOON
+    assert store.asked == {"standing": 1, "breaches": 1}
+    assert answers.ask_ahead("orders?", moment) == 0
+    seconds[0] = REMEMBERED_S + 1
+    assert answers.ask_ahead("today?", moment) == 0
