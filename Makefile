@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SPREAD := --numprocesses auto --maxprocesses 4 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test test-engines lint bench shots clean
@@ -18,9 +19,10 @@ $(READY): pyproject.toml
 demo: $(READY)
 	@$(BIN)/cashtrail demo
 
+# quick and slow tests on every core, a file's tests in one process; the browser's alone, for they watch what takes how long
 test: $(READY)
-	@$(BIN)/python -m pytest -m "not slow and not browser"
-	@$(BIN)/python -m pytest -m "slow and not browser"
+	@$(BIN)/python -m pytest -m "not slow and not browser" $(SPREAD)
+	@$(BIN)/python -m pytest -m "slow and not browser" $(SPREAD)
 	@$(BIN)/python -m pytest -m browser
 
 # every test against a real engine; those that are not installed are, where that can be done

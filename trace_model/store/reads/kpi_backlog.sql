@@ -6,23 +6,27 @@ with instants as (
     union
     select $as_of::timestamptz
 ),
+failures_then as materialized (
+    select opened_at, case when state = 'resolved' then resolved_at_then end as closed_at, region, product_line, legal_entity from known_failures($as_of)
+),
 moves as (
-    select started_at as at_instant, 1 as orders, reporting_amount as amount, 0 as exceptions, region, product_line, legal_entity from timelines
+    select started_at as moved_at, 1 as orders, reporting_amount as amount, 0 as exceptions, region, product_line, legal_entity from timelines
     union all
     select least(completed_at, cancelled_at), -1, -reporting_amount, 0, region, product_line, legal_entity from timelines where least(completed_at, cancelled_at) is not null
     union all
-    select opened_at, 0, 0, 1, region, null, legal_entity from known_failures($as_of) where $product_line is null or product_line = $product_line
+    select opened_at, 0, 0, 1, region, product_line, legal_entity from failures_then
     union all
-    select resolved_at_then, 0, 0, -1, region, null, legal_entity from known_failures($as_of)
-    where state = 'resolved' and ($product_line is null or product_line = $product_line)
+    select closed_at, 0, 0, -1, region, product_line, legal_entity from failures_then where closed_at is not null
 ),
+-- at the first of the instants at which it shows
 matching as (
-    select at_instant, sum(orders) as orders, sum(amount) as amount, sum(exceptions) as exceptions
+    select least(date_trunc('day', moved_at - interval 1 microsecond) + interval 1 day, $as_of::timestamptz) as at_instant,
+        sum(orders) as orders, sum(amount) as amount, sum(exceptions) as exceptions
     from moves
-    where at_instant <= $as_of and ($region is null or region = $region)
-      and ($product_line is null or product_line is null or product_line = $product_line)
+    where moved_at <= $as_of and ($region is null or region = $region)
+      and ($product_line is null or product_line = $product_line)
       and ($legal_entity is null or legal_entity = $legal_entity)
-    group by at_instant
+    group by 1
 ),
 running as (
     select at_instant, sum(orders) over until_then as order_count, sum(amount) over until_then as amount, sum(exceptions) over until_then as exception_count
