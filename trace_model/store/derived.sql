@@ -149,6 +149,11 @@ create or replace macro outage_kind(availability_said) as case
     when availability_said = 'throttled' then 'throttling'
 end;
 
+-- outage_before, outage_after: how far before and after a failed run the answers stand that say whether it was an outage's. Runs further apart than both
+-- together are never of one outage.
+create or replace macro outage_before() as interval 10 minute;
+create or replace macro outage_after() as interval 2 hour;
+
 -- least_silence_s: silence that is shorter is no standstill, however fast like orders are: pollers and nightly batches are not heard of all the time.
 create or replace macro least_silence_s(stuck_after_s) as least(3600, stuck_after_s);
 

@@ -90,7 +90,7 @@ select *,
     case
         when closed_at > as_of and as_of < ended_at_then + interval 5 minute then 'recovering'
         when ended_at_then is not null then 'ended'
-        when as_of > last_failed_at + interval 2 hour then 'silent'
+        when as_of > last_failed_at + outage_after() then 'silent'
         else 'ongoing'
     end as state
 from ends;

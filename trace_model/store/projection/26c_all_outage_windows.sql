@@ -9,7 +9,7 @@ parted as (
     where kind is not null
 ),
 numbered as (
-    select *, count(case when ended_before is null or ended_at > ended_before + interval 130 minute then 1 end) over (
+    select *, count(case when ended_before is null or ended_at > ended_before + outage_before() + outage_after() then 1 end) over (
         partition by system, kind order by ended_at rows unbounded preceding) as number
     from parted
 )

@@ -1,5 +1,5 @@
 -- outage_windows (scratch): one row per stretch of a system's runs in which outages are derived again: what touched runs failed of, and every
--- known outage that one of them may belong to, lengthen or end. Two hours without a run part outages, so stretches further apart never meet.
+-- known outage that one of them may belong to, lengthen or end. Stretches further apart than answers reach (outage_before, outage_after) never meet.
 -- $min_seq, $max_seq: every span of the touched traces was recorded between them.
 with touched as (
     select * from runs_before
@@ -16,7 +16,7 @@ stretches as (
     union
     select o.system, o.kind, o.first_failed_at, o.last_failed_at
     from outages o
-    semi join hours h on h.system = o.system and o.first_failed_at <= h.hour + interval 3 hour and o.closed_at >= h.hour
+    semi join hours h on h.system = o.system and o.first_failed_at <= h.hour + interval 1 hour + outage_after() and o.closed_at >= h.hour
 ),
 parted as (
     select *, max(until_at) over (partition by system, kind order by from_at, until_at rows between unbounded preceding and 1 preceding) as until_before
@@ -24,7 +24,7 @@ parted as (
     where kind is not null
 ),
 numbered as (
-    select *, count(case when until_before is null or from_at > until_before + interval 130 minute then 1 end) over (
+    select *, count(case when until_before is null or from_at > until_before + outage_before() + outage_after() then 1 end) over (
         partition by system, kind order by from_at, until_at rows unbounded preceding) as number
     from parted
 )

@@ -11,7 +11,7 @@ with heard as (
         any_value(s.category) in ('outage', 'rate_limit') as is_explicit
     from operation_runs r
     left join signatures s on s.signature = r.signature
-    where r.ended_at between $from_at::timestamptz - interval 10 minute and $until_at::timestamptz + interval 2 hour
+    where r.ended_at between $from_at::timestamptz - outage_before() and $until_at::timestamptz + outage_after()
       and r.system in (select system from outage_windows)
     group by r.trace_id, r.span_id, r.system
 ),
@@ -19,8 +19,8 @@ runs as (
     select h.*, w.kind, w.from_at, coalesce(outage_kind(h.said) = w.kind, false) as is_failed,
         h.said = 'answered' or h.said = 'throttled' and w.kind = 'downtime' as is_answer
     from (select h.*, k.kind from heard h, (values ('downtime'), ('throttling')) k(kind)) h
-    asof join outage_windows w on w.system = h.system and w.kind = h.kind and h.ended_at >= w.from_at - interval 10 minute
-    where h.ended_at <= w.until_at + interval 2 hour
+    asof join outage_windows w on w.system = h.system and w.kind = h.kind and h.ended_at >= w.from_at - outage_before()
+    where h.ended_at <= w.until_at + outage_after()
 ),
 answers as (
     select system, kind, from_at, ended_at as answered_at,
@@ -40,7 +40,7 @@ answered as (
     -- the answer before each failure, and the ten after it
     select f.trace_id, f.span_id, f.system, f.kind, f.from_at,
         max(a.answered_at) filter (f.place = 0) as answered_before_at,
-        list(a.answered_at order by a.answered_at) filter (f.place > 0 and a.answered_at <= f.ended_at + interval 2 hour) as answers_after
+        list(a.answered_at order by a.answered_at) filter (f.place > 0 and a.answered_at <= f.ended_at + outage_after()) as answers_after
     from (select *, unnest(range(11)) as place from failing) f
     join answers a on a.system = f.system and a.kind = f.kind and a.from_at = f.from_at and a.answer_no = f.answers_before + f.place
     group by f.trace_id, f.span_id, f.system, f.kind, f.from_at
@@ -52,7 +52,7 @@ followed as (
 ),
 closing as (
     select *, answers_after[1] as answered_after_at,
-        least(ended_at + interval 2 hour, coalesce(answers_after[10], 'infinity'),
+        least(ended_at + outage_after(), coalesce(answers_after[10], 'infinity'),
             coalesce(greatest(answers_after[3], case when answers_after[3] is not null then answers_after[1] + interval 15 minute end), 'infinity')) as closed_at
     from followed
 ),
