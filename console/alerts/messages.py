@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from trace_model.catalogue.check_rules import advice
+from trace_model.catalogue.schema import Team
+
 WORDS = {
     "breach": "Breached",
     "at_risk": "At risk",
@@ -73,9 +76,16 @@ def of_plain(told: Mapping[str, Any]) -> Message:
 
 
 def write(
-    alert: Mapping[str, Any], event: str, *, public_url: str, as_of: datetime, currency: str, team_label: str | None
+    alert: Mapping[str, Any],
+    event: str,
+    *,
+    public_url: str,
+    as_of: datetime,
+    currency: str,
+    owner: Team | None,
+    exception_kind: str | None = None,
 ) -> Message:
-    """The message about `alert`, a row of `reads/alert_list.sql`, at `as_of`."""
+    """The message about `alert`, a row of `reads/alert_list.sql`, at `as_of`. `exception_kind`: of one about exceptions, their kind."""
     seen_at = _whole_second(as_of)
     return Message(
         alert_id=alert["alert_id"],
@@ -83,7 +93,9 @@ def write(
         kind=alert["kind"],
         severity=SEVERITY.get(alert["kind"], "warning"),
         title=title(alert, event),
-        lines=tuple(_lines(alert, event, currency, team_label)),
+        lines=tuple(
+            _lines(alert, event, currency, owner, "stuck_flow" if alert["kind"] == "stuck" else exception_kind)
+        ),
         url=f"{public_url.rstrip('/')}/{_address(alert, seen_at)}",
         as_of=_wire(seen_at),
         owner_team=alert["owner_team"],
@@ -140,9 +152,11 @@ def place(alert: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
             return "dependencies", {}
 
 
-def _lines(alert: Mapping[str, Any], event: str, currency: str, team_label: str | None) -> list[str]:
+def _lines(
+    alert: Mapping[str, Any], event: str, currency: str, owner: Team | None, exception_kind: str | None
+) -> list[str]:
     if event in ("resolved", "withdrawn"):
-        return [line for line in (alert["end_text"], _owner(team_label)) if line]
+        return [line for line in (alert["end_text"], _owner(owner)) if line]
     lines = []
     if event == "escalated":
         lines.append(f"Nobody has acknowledged this since {_wire(alert['raised_at'])}.")
@@ -156,11 +170,12 @@ def _lines(alert: Mapping[str, Any], event: str, currency: str, team_label: str 
     if alert["class"]:
         lines.append(f"Class: {alert['class']}" + (f", {alert['category']}" if alert["category"] else ""))
     lines.append(f"Since {_wire(alert['since'])}")
-    return [line for line in (*lines, _owner(team_label)) if line]
+    what = advice(exception_kind, owner.runbook if owner else None) if exception_kind else None
+    return [line for line in (*lines, _owner(owner), f"What to do: {what}" if what else None) if line]
 
 
-def _owner(team_label: str | None) -> str | None:
-    return f"Owner: {team_label}" if team_label else None
+def _owner(owner: Team | None) -> str | None:
+    return f"Owner: {owner.label}" if owner else None
 
 
 def _address(alert: Mapping[str, Any], as_of: datetime) -> str:

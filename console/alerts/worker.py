@@ -80,7 +80,7 @@ class AlertWorker:
         self._pollers = pollers
         self._began_at = clock()
         self._calendars = {k.name: k for k in c.calendars}
-        self._team_labels = {t.name: t.label for t in c.teams}
+        self._teams = {t.name: t for t in c.teams}
         self._courier = Courier(ledger, channels, clock)
         self._stopping = threading.Event()
         self._mail_waits = threading.Event()
@@ -248,10 +248,18 @@ class AlertWorker:
             public_url=self._public_url,
             as_of=now,
             currency=self._store.catalogue.reporting_currency,
-            team_label=self._team_labels.get(alert["owner_team"]),
+            owner=self._teams.get(alert["owner_team"]),
+            exception_kind=self._exception_kind(alert, now),
         )
         sent = self._ledger.plan(alert["alert_id"], alert["cause_key"], channel, event, message.plain(), throttle_s)
         return 1 if sent else 0
+
+    def _exception_kind(self, alert: Mapping[str, Any], now: datetime) -> str | None:
+        if alert["kind"] != "exception":
+            return None
+        (row,) = self._store.rows("group_kind", group_id=alert["group_id"], as_of=now)
+        kind: str | None = row["kind"]
+        return kind
 
     def _alerts(
         self, now: datetime, *, state: str | None = None, alert_id: str | None = None

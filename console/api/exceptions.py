@@ -16,7 +16,7 @@ from console.api.timelines import exception_as_dict
 from console.api.wire import instant, offset_of, page, plain
 from console.resources import current
 from console.saved_views import ROOM, SavedViews
-from trace_model.catalogue.check_rules import ExceptionKind
+from trace_model.catalogue.check_rules import ExceptionKind, advice
 from trace_model.errors import UnknownThing
 from trace_model.store.actions import Action
 
@@ -142,7 +142,7 @@ def exception_groups(
         **{"class": class_},
     )  # fmt: skip
     total = rows[0]["total_count"] if rows else 0
-    return page("groups", [_without_total(row) for row in rows], offset, limit, at, total)
+    return page("groups", [_group(row) for row in rows], offset, limit, at, total)
 
 
 @router.get("/outages")
@@ -172,6 +172,10 @@ def outage(r: Reading, at: AsOf, outage_id: str, limit: Limit = 50, cursor: Curs
     total = rows[0]["total_count"] if rows else 0
     members = page("members", [_without_total(row) for row in rows], offset, limit, at, total)
     return {**plain(_without_total(found[0])), **members}
+
+
+def _group(row: dict[str, Any]) -> dict[str, Any]:
+    return _without_total(row) | {"advice": advice(row["kind"], row["runbook"])}
 
 
 def _without_total(row: dict[str, Any]) -> dict[str, Any]:

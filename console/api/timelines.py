@@ -17,6 +17,7 @@ from console.api.asking import Asker, AsOf, Cursor, Limit, Reading
 from console.api.wire import amount, instant, offset_of, page, plain, thing
 from console.finding import objects_named, timelines_named
 from console.resources import Resources, current
+from trace_model.catalogue.check_rules import advice
 from trace_model.errors import AmbiguousThing, UnknownThing
 from trace_model.payload_diff import differences
 
@@ -239,7 +240,7 @@ def act(
 
 
 def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
-    """A row of `exceptions` or `timeline_exceptions` in the contract's shape."""
+    """A row of `exceptions`, `exception` or `timeline_exceptions` in the contract's shape."""
     shape: dict[str, Any] = {
         "exception_id": e["exception_id"],
         "group_id": e["group_id"],
@@ -251,6 +252,7 @@ def exception_as_dict(e: dict[str, Any]) -> dict[str, Any]:
         "rule": e["rule"],
         "facts": json.loads(e["facts"]),
         "sentence": e["sentence"],
+        "advice": advice(e["kind"], e["runbook"]),
         "operation": e["operation"],
         "system": e["system"],
         "object": thing(e["object_type"], e["object_id"], e.get("object_scope")),

@@ -19,6 +19,7 @@ from console.components.table import Column, table
 from console.components.view import View, look
 from console.deeds import GROUPS_MOST
 from console.filters import EXCEPTION_GROUPS, GROUP_STATES, PAGE_ROWS, Asked
+from trace_model.catalogue.check_rules import advice
 
 MEMBERS = 100
 SORTS = {"money": "Most money", "time": "Least time", "oldest": "Oldest", "latest": "Latest failure"}
@@ -239,7 +240,7 @@ def _about(view: View, g: dict[str, Any]) -> Html:
             ("Snoozed until", snoozed),
             ("Promise at stake", join([view.due(g["due_at"]), ", ", g["promised_label"]]) if g["due_at"] else None),
             ("First seen", view.ago(g["first_seen_at"])),
-            ("Runbook", exception_parts.advice(g)),
+            ("Runbook", advice(g["kind"], g["runbook"])),
             ("Ticket", _ticket(g["ticket"])),
             ("Tags", ", ".join(g["tags"] or []) or None),
             (

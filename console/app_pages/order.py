@@ -78,6 +78,7 @@ def story(view: View) -> None:
     panel(timeline_parts.track(view, t, milestones), key="track")
 
     still_open = [f for f in failures if f["state"] == "open"]
+    replayable = [f for f in still_open if f["replayable"]]
     if failures:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             panel(
@@ -86,8 +87,8 @@ def story(view: View) -> None:
             )
             place = st.container(width="content")
         ticked = panel(timeline_parts.exceptions(view, failures), key="exceptions")
-        if still_open and view.live and view.who.may(Right.REPLAY):
-            chosen = [f for f in still_open if f["exception_id"] in ticked] or still_open
+        if replayable and view.live and view.who.may(Right.REPLAY):
+            chosen = [f for f in replayable if f["exception_id"] in ticked] or replayable
             with place:
                 replaying.offer([f["exception_id"] for f in chosen], [f["class"] for f in chosen], key="replay_order")
 

@@ -19,17 +19,12 @@ from console.components.signs import CLASS, CLOCK, EXCEPTION, KIND, badge, categ
 from console.components.table import Column, table
 from console.components.view import View
 from console.resources import current
+from trace_model.catalogue.check_rules import advice
 from trace_model.payload_diff import differences
 from trace_model.signatures import without_trace
 
 Row = dict[str, Any]
 OTHERS = 20
-ADVICE = {
-    "over_coverage": "Find which document is too much, and credit, return or refund it. There is nothing to replay.",
-    "duplicate": "Decide which of the two stands, and cancel or merge the other. There is nothing to replay.",
-    "mismatch": "Find which system is right, correct the other, and let it send the document again.",
-    "schema_drift": "Ask who released the change; map the field anew, or take the release back.",
-}
 FIXES = {
     "replay": "A replay got it through",
     "engine": "The engine got it through itself",
@@ -95,15 +90,10 @@ def at_stake(view: View, e: Row) -> Html:
         rest = "; the flow behind it did not go on" if e["target_state"] == "present" and e["state"] == "open" else ""
         word = f": {e['target_evidence']}" if e["target_evidence"] else ""
         doubt = notice("blue", "question", f"No answer came ({doing}), so the target was asked. {found}{rest}{word}")
-    what = advice(e)
-    to_do = tag("p", "What to do: ", what) if what and e["state"] == "open" else None
+    what = advice(e["kind"], e["runbook"])
     standstill = _standstill(view, e) if e["kind"] == "stuck_flow" and e["state"] == "open" else None
+    to_do = tag("p", "What to do: ", what) if what and e["state"] == "open" and standstill is None else None
     return join([tag("p", e["sentence"], class_="strong"), doubt, standstill, facts(pairs), to_do])
-
-
-def advice(e: Row) -> str | None:
-    """What to do about an exception or a group: where no system refused anything by its kind, else as the owner's runbook says."""
-    return ADVICE.get(e["kind"], e["runbook"]) or None
 
 
 def held(g: Row) -> Html:

@@ -169,8 +169,8 @@ def exceptions(view: View, rows: Sequence[Row]) -> Html:
         columns,
         rows,
         href=lambda e: view.link("exception", id=e["exception_id"]),
-        tick=lambda e: e["exception_id"] if e["state"] == "open" else None,
-        caption="Open ones first, then latest first. Tick the open ones to replay only those.",
+        tick=lambda e: e["exception_id"] if e["state"] == "open" and e["replayable"] else None,
+        caption="Open ones first, then latest first. Tick some to replay only those.",
     )
 
 

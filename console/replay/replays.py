@@ -30,6 +30,7 @@ from console.replay.inquiries import Inquiries
 from console.replay.patching import patched
 from console.replay.recovery import LOOK_S, RECOVERY, Recovery
 from console.replay.settlement import Settlement
+from trace_model.catalogue.check_rules import advice
 from trace_model.errors import Refused, UnknownThing
 from trace_model.replay_freezing import NONE_EARLIER, Unapproved, above_limits, freeze
 from trace_model.replays import Candidate, Intent, Plan, PlanItem, PlanState, ReplayLimits, Target
@@ -301,6 +302,7 @@ class Replays:
         found = candidates(self._store, ids, group_id)
         if ids is not None and len(found) < len(ids):
             missing = sorted(set(ids) - {c.exception_id for c in found})
+            self._refuse_stuck(missing[0])
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             named = ", ".join(f"'{id_}'" for id_ in missing[:5])
             raise UnknownThing(f"there is no exception {named}{more}")
@@ -311,6 +313,12 @@ class Replays:
         if len(found) > ITEMS_MOST:
             raise Refused(f"the group has {len(found):,} open exceptions; name at most {ITEMS_MOST:,} of them by id")
         return found
+
+    def _refuse_stuck(self, exception_id: str) -> None:
+        """Raises Refused where it is a stuck flow: an exception, though no run failed with it."""
+        for row in self._store.rows("exception", exception_id=exception_id, as_of=self._clock()):
+            what = advice(row["kind"], None) or "there is nothing to replay"
+            raise Refused(f"'{exception_id}' cannot be replayed: {row['sentence']} {what}")
 
     def _targets(self, systems: set[str | None]) -> dict[str | None, Target]:
         targets = {}

@@ -70,6 +70,12 @@ def test_an_order_is_found_and_told_in_the_contracts_shape(told: Any) -> None:
         1,
         "open",
     )
+    assert exception["advice"].startswith("Check tax registration")
+    at = timeline["as_of"]
+    listed = told.get("/exceptions", as_of=at)["exceptions"][0]
+    detail = told.get(f"/exceptions/{exception['exception_id']}", as_of=at)
+    group = told.get("/exception-groups", as_of=at)["groups"][0]
+    assert {one["advice"] for one in (listed, detail, group)} == {exception["advice"]}, "the same wherever it is asked"
     assert timeline["next"]["milestone"] == "order_accepted"
     assert timeline["as_of"] == "2026-03-02T09:30:00Z"
 

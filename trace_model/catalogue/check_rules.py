@@ -66,6 +66,25 @@ ExceptionKind = Literal[
 ]
 """What sort of exception it is: the first two are told by a failing span, the others found by a check."""
 
+ADVICE: dict[str, str] = {
+    "unknown_status": "Ask the target whether it is there, before anything is sent again.",
+    "duplicate": "Decide which of the two stands, and cancel or merge the other. There is nothing to replay.",
+    "over_coverage": "Find which document is too much, and credit, return or refund it. There is nothing to replay.",
+    "mismatch": "Find which system is right, correct the other, and let it send the document again.",
+    "schema_drift": "Ask who released the change; map the field anew, or take the release back.",
+    "stuck_flow": "Look for it in the system whose move it is, and resume the flow there. Nothing failed, so there is nothing to replay.",
+}
+"""By kind: what to do where no system refused anything that could be tried again."""
+
+
+def advice(kind: str, runbook: str | None) -> str | None:
+    """What to do about an exception of this kind: its own advice, else the owner's runbook; None where there is neither.
+
+    >>> advice("duplicate", "Replay it."), advice("failed_operation", "Replay it."), advice("failed_operation", "")
+    ('Decide which of the two stands, and cancel or merge the other. There is nothing to replay.', 'Replay it.', None)
+    """
+    return ADVICE.get(kind, runbook) or None
+
 
 @dataclass(frozen=True)
 class Check:

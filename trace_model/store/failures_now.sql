@@ -287,10 +287,10 @@ left join cat_milestones m on e.ended_by = 'milestone' and m.milestone = e.ended
 
 -- stuck_flows: one row per timeline and sign of progress after which it was stuck by `as_of` (as timeline_states has it), as an exception, in the episode that
 -- holds then. It is resolved by what ended the silence. Columns as known_failures, those of a failed call left out, and ended_by, ended_with of stuck_episodes.
-create or replace macro stuck_flows(as_of) as table
+create or replace macro stuck_flows(as_of, only_lead := null::ubigint) as table
 with stuck as materialized (
     select e.*, t.lead_type, t.lead_id, t.lead_scope, t.customer_id, t.customer_name, t.reporting_amount, t.region, t.legal_entity, t.product_line
-    from (from stuck_episodes(as_of) qualify episode = max(episode) over (partition by lead_key, since_at)) e
+    from (from stuck_episodes(as_of, only_lead) qualify episode = max(episode) over (partition by lead_key, since_at)) e
     join timelines t using (lead_key)
 ),
 owned as (

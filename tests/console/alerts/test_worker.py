@@ -171,6 +171,9 @@ def test_business_exceptions_go_to_the_business_and_the_rest_to_platform(alertin
         for d in here.deliveries()
     }
     assert channels == {("business", "business"), ("platform", "technical")}
+    said = {body["class"]: body["lines"][-1] for body in receiver.bodies}
+    runbooks = {team.name: team.runbook for team in here.store.catalogue.teams}
+    assert said["business"] == f"What to do: {runbooks['finance_operations']}"
 
 
 def test_an_outage_is_one_alert_and_takes_its_failures_with_it(house: Make, receiver: Receiver) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from console.access import Principal
+from console.access import LOCAL, Principal
 from console.components.view import PRINCIPAL
 from tests.console.pages.conftest import CONSOLE, MORNING, House, Open, shown
+from trace_model.errors import Refused
 
 STACK = "Traceback (most recent call last):\n  File 'sync.py', line 7, in push\nRefused: no tax id"
 
@@ -126,6 +127,13 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
     assert "found by comparing facts" in shown(page("exception", id=row["exception_id"], part="trace"))
     queue = shown(page("exceptions", kind="stuck_flow"))
     assert "Stuck after order accepted." in queue
+    order = page("order", type="order", id="SO-1")
+    assert "SO-1 is stuck after order accepted." in shown(order)
+    assert "replay_order" not in {button.key for button in order.button}, "nothing of it can be replayed"
+    with pytest.raises(
+        Refused, match=r"SO-1 is stuck after order accepted\. Look for it in the system whose move it is"
+    ):
+        house.resources.replays.plan(LOCAL, exception_ids=[row["exception_id"]], reason="r")
     assert "Ship-to has no tax id" not in queue
 
 

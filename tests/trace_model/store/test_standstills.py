@@ -207,6 +207,22 @@ def test_the_queue_calls_stuck_what_the_timeline_calls_stuck(trading: Rows) -> N
         }, days
 
 
+def test_an_order_and_the_exports_tell_of_its_own_stuck_flow(trading: Rows) -> None:
+    at = instant(4 * DAY)
+    [queue] = of_x(trading, at)
+    [row] = trading.store.rows("timeline_exceptions", lead_key=state(trading, "SO-X", at)["lead_key"], as_of=at)
+    told = ("exception_id", "group_id", "kind", "state", "opened_at", "sentence", "owner_team", "runbook")
+    assert {name: row[name] for name in told} == {name: queue[name] for name in told}
+    assert (row["object_id"], row["operation_label"], row["replayable"]) == (
+        "SO-X",
+        "stuck after order accepted",
+        False,
+    )
+    exported = {e["exception_id"] for e in trading.store.rows("export_exceptions", as_of=at)}
+    assert {e["exception_id"] for e in queued(trading, at)} <= exported
+    assert trading.store.rows("group_kind", group_id=queue["group_id"], as_of=at) == [{"kind": "stuck_flow"}]
+
+
 def test_a_stuck_flow_that_moves_on_stands_resolved_by_what_moved_it(trading: Rows) -> None:
     at = instant(4 * DAY)
     [was] = of_x(trading, at)

@@ -35,8 +35,9 @@ shown as (
 )
 select f.* exclude (object_key, lead_key, trace_id, span_id, signature, owner_position, resolved_by_hand_at),
     replace(f.trace_id::varchar, '-', '') as trace_id, printf('%016x', f.span_id) as span_id,
-    epoch($as_of::timestamptz) - epoch(f.opened_at) as age_s, p.total_count, o.milestone, o.label as operation_label, o.replayable
+    epoch($as_of::timestamptz) - epoch(f.opened_at) as age_s, p.total_count, o.milestone, o.label as operation_label, o.replayable, t.runbook
 from shown f
 join page p using (exception_id)
 left join cat_operations o on o.operation = f.operation
+left join cat_teams t on t.team = f.owner_team
 order by f.state = 'resolved', greatest(f.blocked_amount, f.touched_amount) desc nulls last, f.opened_at, f.exception_id
