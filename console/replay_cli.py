@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from trace_model.errors import CashtrailError
 
@@ -24,6 +24,8 @@ out = Console(highlight=False)
 
 POLL_S = 1.0
 SHOWN = 20
+KEY_SHOWN = 11
+"""So much of a key tells it from another; `--json` has all of it."""
 ENDED = ("finished", "paused", "cancelled")
 
 Url = Annotated[str, typer.Option(envvar="CASHTRAIL_API_URL", help="Where the console listens.")]
@@ -93,7 +95,7 @@ def plan(
     _show(found)
     sends = sum(item["decision"] != "skip" for item in found["items"])
     if found["needs_approval"]:
-        out.print("A second person must approve it:")
+        out.print(f"A second person must approve it: {found['approval_reason']}.", soft_wrap=True, markup=False)
         out.print(f"  cashtrail replay approve {found['plan_id']} --hash {found['hash']} --reason ...", soft_wrap=True)
     elif sends:
         out.print("To send it:")
@@ -183,11 +185,20 @@ def _follow(server: Server, plan_id: str) -> None:
 
 
 def _show(plan: dict[str, Any]) -> None:
-    table = Table("object", "operation", "decision", "why", box=None)
+    table = Table(
+        "object",
+        Column("starts from", overflow="fold"),
+        "writes",
+        Column("key", no_wrap=True),
+        "decision",
+        "why",
+        box=None,
+    )
     for item in plan["items"][:SHOWN]:
         table.add_row(
-            f"{item['object']['type']} {item['object']['id']}", item["operation"], item["decision"], item["why"]
-        )
+            f"{item['object']['type']} {item['object']['id']}", item["starts_from"], ", ".join(item["writes"]) or "-",
+            item["idempotency_key"][:KEY_SHOWN], item["decision"].replace("_", " "), item["why"],
+        )  # fmt: skip
     out.print(table)
     left = len(plan["items"]) - SHOWN
     if left > 0:

@@ -156,6 +156,7 @@ def _items(view: View, plan: Row, ask: Asked) -> None:
         Column("Decision", lambda i: badge(known(DECISION, i["item"].decision)), "fit"),
         Column("Why", lambda i: i["item"].why, "clip"),
         Column("Writes", lambda i: ", ".join(i["item"].writes) or "—", wide=True),
+        Column("Key", lambda i: _key(i["item"]), "fit", wide=True),
         *([Column("Change", lambda i: _compare(view, plan, i["item"]), "fit")] if plan["patch"] else []),
         Column("Outcome", lambda i: _outcome(view, i["item"])),
     ]
@@ -167,6 +168,12 @@ def _items(view: View, plan: Row, ask: Asked) -> None:
         caption=f"In the order of sending: most money per hour left first. {proof}",
     )
     panel(join([filter_bar.pager(view, "replays", ask, len(rows), total), shown]), key="plan_items")
+
+
+def _key(item: PlanItem) -> Html:
+    """The beginning of the idempotency key; the whole of it under the pointer."""
+    key = item.idempotency_key
+    return tag("span", f"{key[:11]}…", class_="mono", title=key)
 
 
 def _compare(view: View, plan: Row, item: PlanItem) -> Html | None:
@@ -336,7 +343,7 @@ def _question(view: View, plan: Plan, move: Move, label: str) -> Question:
     consequence = move.consequence.format(number=wording.plural(len(plan.sends), "item"), worth=worth)
     writes = sorted({one for item in plan.sends for one in item.writes})
     if move.deed == "execute" and writes:
-        consequence += f" It writes: {', '.join(writes)}."
+        consequence += f" It writes: {', '.join(writes)}, and what follows in the flow."
     if move.deed == "approve":
         consequence += f" It needs you because {plan.approval_reason}."
     return Question(f"{label}: {plan.plan_id}", consequence, label, do)

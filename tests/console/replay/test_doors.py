@@ -115,6 +115,8 @@ def test_the_command_line_plans_sends_and_watches_to_the_milestone(doors: Doors)
     assert doors.engine.posts == 0
     plan = doors.ask("GET", "/replay-plans").json()["plans"][0]
     assert (plan["created_by"], plan["send_count"], "items" in plan) == ("ana", 2, False)
+    for item in doors.ask("GET", f"/replay-plans/{plan['plan_id']}").json()["items"]:
+        assert item["idempotency_key"][:11] in planned.stdout
     sent = doors.cli("execute", plan["plan_id"], "--hash", plan["hash"], "--reason", "go", "--watch")
     assert sent.returncode == 0, sent.stdout + sent.stderr
     assert "finished: 2 milestone reached" in sent.stdout

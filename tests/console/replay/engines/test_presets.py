@@ -135,9 +135,11 @@ def workato(case: Case, seen: Seen) -> Reply:
     assert (seen.method, seen.path) == ("POST", "/api/recipes/28904/repeat_jobs")
     if seen.body == {"job_ids": ["run-none"]}:
         return 404, {"message": "Not found"}
+    if seen.body == {"job_ids": ["run-old"]}:
+        return 200, {"results": [{"job_id": "run-old", "status": "failed", "error": "the job's data is gone"}]}
     assert seen.body == {"job_ids": ["run-1"]}
     case.effects += 1
-    return 200, {"success": True}
+    return 200, {"results": [{"job_id": "run-1", "status": "enqueued"}]}
 
 
 def boomi(case: Case, seen: Seen) -> Reply:
@@ -168,6 +170,18 @@ def mulesoft(case: Case, seen: Seen) -> Reply:
     if "none" in seen.path:
         return 404, {"message": "No such schedule"}
     assert (seen.method, seen.path) == ("POST", "/cloudhub/api/applications/orders/schedules/polling_orders/run")
+    assert not seen.raw
+    case.effects += 1
+    return 200, {}
+
+
+def mulesoft_cloudhub2(case: Case, seen: Seen) -> Reply:
+    if not has_bearer(seen):
+        return 401, {"message": "Unauthorized"}
+    deployment = "/amc/application-manager/api/v2/organizations/org-1/environments/env-1/deployments/dep-1"
+    if seen.path == f"{deployment}/schedulers/none/run":
+        return 404, {"message": "No such scheduler"}
+    assert (seen.method, seen.path) == ("POST", f"{deployment}/schedulers/poll%20orders/run")
     assert not seen.raw
     case.effects += 1
     return 200, {}
@@ -240,6 +254,11 @@ CASES = {
         "mulesoft", {"mule.correlation_id": "run-1"}, mulesoft,
         given={"domain": "orders", "schedule_id": "polling_orders", "environment_id": "env-1", "runs_the_whole_flow": "yes"},
     ),
+    "mulesoft_cloudhub2": lambda: Case(
+        "mulesoft_cloudhub2", {"mule.correlation_id": "run-1"}, mulesoft_cloudhub2,
+        given={"organization_id": "org-1", "environment_id": "env-1", "deployment_id": "dep-1", "flow": "poll orders",
+               "runs_the_whole_flow": "yes"},
+    ),
     "aws_step_functions": lambda: Case(
         "aws_step_functions", {"aws.stepfunctions.execution.arn": ARN}, step_functions, given={"region": "eu-central-1"},
         secrets={"access_key": "AN_ID", "secret_key": "A_SECRET"}, runs={ARN: "FAILED"},
@@ -289,7 +308,7 @@ def test_the_same_key_again_is_one_effect_wherever_the_vendor_can_tell(case: Cas
     again = engine.submit(asking())
     if engine.keeps_keys:
         assert isinstance(again, AlreadyTaken)
-    elif case.preset in ("celigo", "workato", "boomi", "mulesoft"):
+    elif case.preset in ("celigo", "workato", "boomi", "mulesoft", "mulesoft_cloudhub2"):
         assert isinstance(again, Accepted), "these vendors keep nothing: only the ledger stands between"
         return
     else:
@@ -301,8 +320,8 @@ def test_the_same_key_again_is_one_effect_wherever_the_vendor_can_tell(case: Cas
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"temporal", "aws_sqs"}), indirect=True)
 def test_what_the_vendor_does_not_know_is_refused(case: Case, vendor: Vendor) -> None:
     # the two left out name a batch of their own and a whole queue, which any id fits
-    if case.preset == "mulesoft":
-        case.given["schedule_id"] = "none"
+    if case.preset.startswith("mulesoft"):
+        case.given["schedule_id" if case.preset == "mulesoft" else "flow"] = "none"
     name = next(iter(case.attributes))
     engine = case.engine(vendor, **{name: ARN + "-none" if case.preset.startswith("aws") else "run-none"})
     answer = engine.submit(asking())
@@ -311,11 +330,19 @@ def test_what_the_vendor_does_not_know_is_refused(case: Case, vendor: Vendor) ->
     engine.close()
 
 
+@pytest.mark.parametrize("case", ["workato"], indirect=True)
+def test_a_job_that_workato_answers_for_and_does_not_repeat_is_refused(case: Case, vendor: Vendor) -> None:
+    engine = case.engine(vendor, **{"workato.job.id": "run-old"})
+    assert engine.submit(asking()) == Refused("vendor refused (200): the job's data is gone")
+    assert case.effects == 0
+    engine.close()
+
+
 def test_a_span_that_does_not_say_which_is_refused_before_anything_is_asked(case: Case, vendor: Vendor) -> None:
     case.attributes.clear()
     engine = case.engine(vendor)
     answer = engine.submit(asking())
-    if case.preset in ("aws_sqs", "mulesoft"):
+    if case.preset in ("aws_sqs", "mulesoft", "mulesoft_cloudhub2"):
         assert isinstance(answer, Accepted), "it names no run"
     else:
         assert isinstance(answer, Refused)
