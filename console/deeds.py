@@ -113,10 +113,13 @@ class Deeds:
         id_: str,
         reason: str,
         particulars: Mapping[str, Any] | None = None,
+        *,
+        scope: str | None = None,
     ) -> Action:
         """The clocks of the timeline stand still (`pause`) or run again (`resume`) for the named pause, from `at` (default: now).
 
-        Raises Refused (no right, no reason, no such pause, nothing to change) or UnknownThing (no such timeline).
+        `scope` says whose id it is, where systems or legal entities use one id for different orders. Raises Refused (no
+        right, no reason, no such pause, nothing to change, several orders of this id) or UnknownThing (no such timeline).
         """
         principal.require(Right.TRIAGE)
         if deed not in CLOCK_DEEDS:
@@ -132,13 +135,13 @@ class Deeds:
         if at > now:
             raise Refused(f"'at' must not lie ahead; found {given['at']!r}")
         self._store.settle(SHOWN_WITHIN_S)
-        found = self._store.rows("timeline", type=type_, id=id_, scope=None, as_of=now)
+        found = self._store.rows("timeline", type=type_, id=id_, scope=scope, as_of=now)
+        named = f"{type_} '{id_}'" + (f" of {scope}" if scope else "")
         if not found:
-            raise UnknownThing(f"no {type_} '{id_}' leads a timeline as of {now:%Y-%m-%d %H:%M:%S} UTC")
+            raise UnknownThing(f"no {named} leads a timeline as of {now:%Y-%m-%d %H:%M:%S} UTC")
         if len(found) > 1:
-            raise Refused(
-                f"{type_} '{id_}' is the id of {len(found)} different objects; a pause cannot tell them apart"
-            )
+            scopes = ", ".join(f"'{row['scope']}'" for row in found)
+            raise Refused(f"{named} is the id of {len(found)} different objects; name one by its scope: {scopes}")
         standing = [
             p
             for p in self._store.rows("timeline_pauses", lead_key=found[0]["lead_key"], as_of=now)
@@ -156,7 +159,7 @@ class Deeds:
             subject_type="timeline",
             subject_id=f"{type_}:{id_}",
             reason=why,
-            detail={"pause": name, "at": at.isoformat()},
+            detail={"pause": name, "at": at.isoformat(), "scope": found[0]["scope"]},
         )
         self._store.settle(SHOWN_WITHIN_S)
         return action

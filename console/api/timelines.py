@@ -22,6 +22,9 @@ from trace_model.errors import AmbiguousThing, UnknownThing
 from trace_model.payload_diff import differences
 
 router = APIRouter(tags=["timelines"])
+Scope = Annotated[
+    str | None, Query(max_length=200, description="whose id it is, where systems or legal entities use the same id")
+]
 
 CLOCK_FIELDS = (
     "promise", "started_at", "at_risk_at", "due_at", "stopped_at", "state", "paused_by", "target_s", "calendar", "withdrawn_at",
@@ -50,9 +53,7 @@ def search(r: Reading, at: AsOf, q: Annotated[str, Query(max_length=200)], limit
 
 
 @router.get("/payloads/{type}/{id:path}")
-def payloads(
-    r: Reading, who: Asker, at: AsOf, type: str, id: str, scope: Annotated[str | None, Query(max_length=200)] = None
-) -> dict[str, Any]:
+def payloads(r: Reading, who: Asker, at: AsOf, type: str, id: str, scope: Scope = None) -> dict[str, Any]:
     """The payloads of a timeline, by its lead object: what was sent at each hop, and what changed since the hop before."""
     who.require(Right.READ_PAYLOADS)
     t = _the_timeline(r, at, type, id, scope)
@@ -90,10 +91,7 @@ def timeline(
     at: AsOf,
     type: str,
     id: str,
-    scope: Annotated[
-        str | None,
-        Query(max_length=200, description="whose id it is, where systems or legal entities use the same id"),
-    ] = None,
+    scope: Scope = None,
 ) -> dict[str, Any]:
     """One timeline, by its lead object; an object that stands in exactly one timeline answers with that.
 
@@ -225,14 +223,21 @@ class ClockDeed(BaseModel):
 
 @router.post("/timelines/{type}/{id:path}/{deed}")
 def act(
-    who: Asker, type: str, id: str, deed: Literal["pause", "resume"], body: Annotated[ClockDeed, Body()]
+    who: Asker,
+    type: str,
+    id: str,
+    deed: Literal["pause", "resume"],
+    body: Annotated[ClockDeed, Body()],
+    scope: Scope = None,
 ) -> dict[str, Any]:
     """Opens or closes a pause of the timeline's clocks; answers the audit entry."""
-    action = current().deeds.on_timeline(who, deed, type, id, body.reason, {"pause": body.pause, "at": body.at})
+    action = current().deeds.on_timeline(
+        who, deed, type, id, body.reason, {"pause": body.pause, "at": body.at}, scope=scope
+    )
     return {
         "action_no": action.action_no,
         "deed": action.deed,
-        "timeline": thing(type, id),
+        "timeline": thing(type, id, scope),
         "actor": action.actor,
         "acted_at": instant(action.acted_at),
         "hash": action.hash,

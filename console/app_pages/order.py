@@ -103,7 +103,7 @@ def story(view: View) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             panel(head("Pauses", note=pausing.note(standing)), key="pauses_head")
             if may_pause:
-                pausing.offer(t["lead_type"], t["lead_id"], standing)
+                pausing.offer(t, standing)
     if standing:
         panel(timeline_parts.pauses(view, standing), key="pauses")
 

@@ -21,30 +21,30 @@ def note(pauses: Sequence[Row]) -> str:
     return f"{stand} of {wording.plural(len(pauses), 'pause')} stands" if pauses else "none so far"
 
 
-def offer(type_: str, id_: str, pauses: Sequence[Row]) -> None:
-    """A button for each deed that is possible now; each asks for a reason before anything is done."""
+def offer(timeline: Row, pauses: Sequence[Row]) -> None:
+    """A button for each deed on `timeline` (a row of `reads/timeline.sql`) that is possible now; each asks for a reason first."""
     declared = {p.name: p.label for p in current().store.catalogue.pauses}
     stand = {p["pause"]: p["label"] for p in pauses if p["until_at"] is None}
     can_open = {name: label for name, label in declared.items() if name not in stand}
     with st.container(horizontal=True, width="content"):
         if can_open and st.button("Pause …", key="deed_pause"):
-            dialogs.ask(_question("pause", "Pause the clocks", type_, id_, can_open, _PAUSED))
+            dialogs.ask(_question("pause", "Pause the clocks", timeline, can_open, _PAUSED))
         if stand and st.button("Resume …", key="deed_resume"):
-            dialogs.ask(_question("resume", "Resume the clocks", type_, id_, stand, _RESUMED))
+            dialogs.ask(_question("resume", "Resume the clocks", timeline, stand, _RESUMED))
 
 
 _PAUSED = "No working time is counted from now on for the promises that this pause holds up. Due instants move by as long as it lasts."
 _RESUMED = "The clocks run again from now on; due instants are later by the working time that the pause took."
 
 
-def _question(deed: str, title: str, type_: str, id_: str, choices: Mapping[str, str], consequence: str) -> Question:
+def _question(deed: str, title: str, of: Row, choices: Mapping[str, str], consequence: str) -> Question:
     who = look().who
 
     def particulars() -> dict[str, Any]:
         return {"pause": st.selectbox("Why", list(choices), format_func=choices.__getitem__, key="deed_why")}
 
     def do(reason: str, given: Mapping[str, Any]) -> Done:
-        current().deeds.on_timeline(who, deed, type_, id_, reason, given)
+        current().deeds.on_timeline(who, deed, of["lead_type"], of["lead_id"], reason, given, scope=of["scope"])
         return Done(
             f"{choices[given['pause']]}: {'the clocks stand still' if deed == 'pause' else 'the clocks run again'}."
         )

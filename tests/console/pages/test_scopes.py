@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -12,27 +13,33 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from console.access import LOCAL
 from console.alerts.messages import place
 from console.api.exceptions import exceptions
 from console.api.process import process_orders
-from console.api.timelines import timeline, timelines
+from console.api.timelines import ClockDeed, act, timeline, timelines
 from console.finding import timelines_named
 from tests.console.pages import conftest
 from tests.console.pages.conftest import NOON, House, Open, rows, shown
 from trace_model.catalogue.loader import load
-from trace_model.errors import AmbiguousThing, UnknownThing
+from trace_model.errors import AmbiguousThing, Refused, UnknownThing
 
 
-@pytest.fixture(scope="module")
-def _scoped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """Order 1001 of erp-de is invoiced; order 1001 of erp-us is another customer's."""
+def of_two_erps(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """An empty house whose order ids are those of a system."""
     text = (files("trace_model.catalogue") / "quote_to_cash.yaml").read_text("utf-8")
     plain = "  - name: order\n    label: Order\n"
     path = tmp_path_factory.mktemp("scoped") / "mine.yaml"
     path.write_text(text.replace(plain, plain + "    scope: system\n"), "utf-8")
     given = load(str(path))
     assert next(t.scope for t in given.object_types if t.name == "order") == "system"
-    made = House(catalogue=given)
+    return House(catalogue=given)
+
+
+@pytest.fixture(scope="module")
+def _scoped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Order 1001 of erp-de is invoiced; order 1001 of erp-us is another customer's."""
+    made = of_two_erps(tmp_path_factory)
     for entity, amount in (("erp-de", "100.00"), ("erp-us", "999.00")):
         made.span(
             "crm.submit_order",
@@ -139,6 +146,43 @@ def test_the_api_and_alerts_say_whose_order_it_is(scoped: House) -> None:
         "example_scope": "erp-us",
     }
     assert place(alert) == ("order", {"type": "order", "id": "1001", "scope": "erp-us"})
+
+
+def test_a_pause_stops_the_clocks_of_the_order_that_is_meant_and_no_other(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    house = of_two_erps(tmp_path_factory)
+    for entity in ("erp-de", "erp-us"):
+        house.span("crm.accept_quote", 150, order_id="1002", service=entity, amount="10.00", currency="EUR")
+        house.span("crm.submit_order", 151, order_id="1002", service=entity, amount="10.00", currency="EUR")
+    house.settle()
+    why, given = "the customer is on holiday", {"pause": "waiting_for_customer"}
+    deeds = house.resources.deeds
+    with pytest.raises(Refused, match="name one by its scope: 'erp-de', 'erp-us'"):
+        deeds.on_timeline(LOCAL, "pause", "order", "1002", why, given)
+    with pytest.raises(UnknownThing, match="no order '1002' of erp-fr"):
+        deeds.on_timeline(LOCAL, "pause", "order", "1002", why, given, scope="erp-fr")
+    deeds.on_timeline(LOCAL, "pause", "order", "1002", why, given, scope="erp-us")
+    for _ in range(2):
+        assert {e: clock(house, e)["state"] for e in ("erp-de", "erp-us")} == {"erp-de": "running", "erp-us": "paused"}
+        house.store.rebuild()
+    [deed] = [d for d in house.store.rows("audit", **EVERY_DEED, as_of=NOON) if d["deed"] == "pause"]
+    assert json.loads(deed["detail"])["scope"] == "erp-us"
+    answer = act(LOCAL, "order", "1002", "resume", ClockDeed(reason="back", pause="waiting_for_customer"), "erp-us")
+    assert answer["timeline"] == {"type": "order", "id": "1002", "scope": "erp-us"}
+    house.settle()
+    assert clock(house, "erp-us")["state"] == "running"
+    house.store.close()
+
+
+EVERY_DEED: dict[str, Any] = {"subject_type": None, "subject_id": None, "actor": None, "limit": 10, "offset": 0}
+
+
+def clock(house: House, scope: str) -> dict[str, Any]:
+    """The promise of order 1002 of `scope` that waits for its acceptance, two hours from its submission."""
+    [one] = house.store.rows("timeline", type="order", id="1002", scope=scope, as_of=NOON)
+    clocks = house.store.rows("timeline_clocks", lead_key=one["lead_key"], as_of=NOON)
+    return next(c for c in clocks if c["promise"] == "order_acceptance")
 
 
 def leads(at: Any) -> set[tuple[str, str | None]]:

@@ -2,5 +2,5 @@
 -- $after_no, $until_no bigint
 select o.object_key
 from operator_actions a
-join objects o on a.subject_id = o.object_type || ':' || o.object_id
+join objects o on a.subject_id = o.object_type || ':' || o.object_id and coalesce(a.detail->>'scope', o.scope) = o.scope
 where a.action_no > $after_no and a.action_no <= $until_no and a.subject_type = 'timeline' and a.deed in ('pause', 'resume')
