@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, get_args
 
 from console import periods
+from trace_model.catalogue.alert_rules import KINDS
 from trace_model.catalogue.check_rules import ExceptionKind
 
 PAGE_ROWS = 50
@@ -157,6 +158,12 @@ AUDIT: tuple[Filter, ...] = (
     Filter("deed", "deed", "Deed", text),
     Filter("subject_type", "subject_type", "On", text),
     Filter("subject_id", "subject_id", "Id", text),
+    Filter("page", "offset", "Page", page, 0),
+)
+ALERTS: tuple[Filter, ...] = (
+    Filter("state", "state", "State", one_of("open", "ended")),
+    Filter("kind", "kind", "Kind", one_of(*KINDS)),
+    Filter("owner_team", "owner_team", "Owner", text),
     Filter("page", "offset", "Page", page, 0),
 )
 LATENCY: tuple[Filter, ...] = (

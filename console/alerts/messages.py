@@ -116,14 +116,22 @@ def title(alert: Mapping[str, Any], event: str) -> str:
     'Breached: Order acceptance time, 3 orders'
     >>> title({"kind": "outage", "title": "ERP", "member_count": 0}, "resolved")
     'Resolved: Outage: ERP'
+    >>> title({"kind": "silent", "title": "Billing", "member_count": 3}, "updated")
+    'No data: Billing and 2 more'
     """
     before = {"resolved": "Resolved: ", "withdrawn": "Withdrawn: ", "escalated": "Unanswered: "}.get(event, "")
     count = alert["member_count"]
     noun = {"exception": "exception"}.get(alert["kind"], "order")
     counted = alert["kind"] in ("breach", "at_risk", "stuck", "exception") and count
     tail = f", {count:,} {noun}{'s' if count != 1 else ''}" if counted else ""
-    text = f"{before}{WORDS[alert['kind']]}: {alert['title']}{tail}"
+    text = f"{before}{WORDS[alert['kind']]}: {subject(alert)}{tail}"
     return " ".join(text.split())[:250]
+
+
+def subject(alert: Mapping[str, Any]) -> str:
+    """What the alert is about; an alert of several systems is called by the first, and says how many more there are."""
+    more = alert["member_count"] - 1 if alert["kind"] in ("silent", "collector") else 0
+    return f"{alert['title']} and {more:,} more" if more > 0 else str(alert["title"])
 
 
 def place(alert: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

@@ -7,7 +7,17 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from console.api import catalogue_trials, exceptions, operations, problems, process, replays, stitching, timelines
+from console.api import (
+    alerts,
+    catalogue_trials,
+    exceptions,
+    operations,
+    problems,
+    process,
+    replays,
+    stitching,
+    timelines,
+)
 
 
 def create() -> FastAPI:
@@ -26,6 +36,7 @@ def create() -> FastAPI:
         exceptions.router,
         replays.router,
         operations.router,
+        alerts.router,
         catalogue_trials.router,
         stitching.router,
         process.router,

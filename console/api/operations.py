@@ -1,4 +1,4 @@
-"""Reads about the installation: promises, KPIs, completeness, dependencies, ingest, alerts, audit."""
+"""Reads about the installation: promises, KPIs, completeness, dependencies, ingest, audit."""
 
 from __future__ import annotations
 
@@ -200,24 +200,6 @@ def ingest(r: Reading, at: AsOf) -> dict[str, Any]:
         "pollers": plain(counters.get("pollers", [])),
         "as_of": instant(at),
     }
-
-
-@router.get("/alerts")
-def alerts(
-    r: Reading,
-    at: AsOf,
-    state: Literal["open", "ended"] | None = None,
-    kind: str | None = None,
-    owner_team: str | None = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> dict[str, Any]:
-    """What was raised, for whom, whether anyone answered, and how many messages got through. Open first, then the latest."""
-    offset = offset_of(cursor)
-    asked = {"as_of": at, "alert_id": None, "state": state, "kind": kind, "owner_team": owner_team}
-    rows = r.store.rows("alert_list", **asked, limit=limit, offset=offset)
-    shown = [{k: v for k, v in row.items() if k not in ("total_count", "lead_key")} for row in rows]
-    return page("alerts", shown, offset, limit, at, rows[0]["total_count"] if rows else 0)
 
 
 @router.get("/audit/verification")

@@ -11,8 +11,8 @@ import streamlit as st
 from console.access import Right
 from console.alerts.deeds import AlertDeeds
 from console.alerts.escalations import Escalates, escalates
-from console.alerts.messages import WORDS, place
-from console.components import dialogs, filter_bar, wording
+from console.alerts.messages import WORDS, place, subject
+from console.components import dialogs, downloads, filter_bar, wording
 from console.components.blocks import amount, empty, facts, head, link, notice, two_lines
 from console.components.dialogs import Done, Question
 from console.components.live import live
@@ -22,6 +22,7 @@ from console.components.shell import heading
 from console.components.signs import Sign, badge
 from console.components.table import Column, Row, table
 from console.components.view import View, look
+from console.filters import ALERTS, PAGE_ROWS, Asked, read
 from console.resources import current
 
 MOST = 100
@@ -36,11 +37,23 @@ DELIVERY = {
     "failed": Sign("cross", "Given up", "red", "The receiver refused it, or did not answer for a day."),
     "dropped": Sign("skip", "Not needed", "gray", "It was over, or a later message said more, before it was sent."),
 }
+ALERTS_FILE = downloads.columns(
+    "alert_id kind title state owner_team class category system promise member_count amount=amount_in_reporting_currency since "
+    "raised_at acknowledged_by acknowledged_at escalated_at ended_at end_text delivered_count pending_count failed_count last_error"
+)
+MEMBERS_FILE = downloads.columns(
+    "object_type object_id lead_scope=scope amount=amount_in_reporting_currency since joined_at left_at because detail"
+)
+MESSAGES_FILE = downloads.columns(
+    "created_at channel event title state attempt_count settled_at next_attempt_at detail"
+)
+TURNS_FILE = downloads.columns("happened_at event detail")
 SILENCES = {"an hour": 1, "four hours": 4, "a day": 24, "a week": 168}
 
 
 def listed(view: View) -> None:
-    rows = _alerts(view)
+    ask = filter_bar.asked(ALERTS)
+    rows = view.rows("alert_list", alert_id=None, **ask.parameters, limit=PAGE_ROWS)
     fault = current().alerts_fault()
     if fault:
         panel(notice("red", "alert", f"Nobody may be told at the moment, and it is tried again: {fault}"), key="fault")
@@ -53,26 +66,36 @@ def listed(view: View) -> None:
         )
     _silences(view)
     if not rows:
-        why = "Nothing has broken a promise, failed for long, gone down or fallen silent since alerts are kept."
+        why = (
+            "None with these filters."
+            if ask.given
+            else "Nothing has broken a promise, failed for long, gone down or fallen silent since alerts are kept."
+        )
         panel(empty("No alerts.", why), key="alerts")
         return
     columns = [
-        Column("What", lambda a: two_lines(a["title"], WORDS[a["kind"]]), "clip"),
+        Column("What", lambda a: two_lines(subject(a), WORDS[a["kind"]]), "clip"),
+        Column("Owner", lambda a: filter_bar.team(a["owner_team"]), "fit"),
         Column("State", lambda a: badge(STATE[a["state"]], title=a["end_text"]), "fit"),
         Column("Concerns", lambda a: wording.count(a["member_count"]), "number"),
         Column("Money", lambda a: amount(a["amount"], view.reporting_currency, cents=False), "number"),
-        Column("Owner", lambda a: filter_bar.team(a["owner_team"]), "fit"),
         Column("Raised", lambda a: view.ago(a["raised_at"]), "fit"),
         Column("Answered", lambda a: _answered(view, a), "fit"),
         Column("Told", _told, "fit"),
     ]
-    total = rows[0]["total_count"]
-    caption = f"{len(rows)} of {wording.count(total)}: open first, then the latest raised."
-    panel(table(columns, rows, href=lambda a: view.link("alerts", alert=a["alert_id"]), caption=caption), key="alerts")
+    pages = filter_bar.pager(view, "alerts", ask, len(rows), rows[0]["total_count"])
+    body = table(
+        columns,
+        rows,
+        href=lambda a: view.link("alerts", alert=a["alert_id"]),
+        caption="Open first, then the latest raised.",
+    )
+    panel(join([pages, body]), key="alerts")
 
 
 def one(view: View) -> None:
-    found = _alerts(view, st.query_params["alert"])
+    asked = {"alert_id": st.query_params["alert"], **read(ALERTS, {}).parameters}
+    found = view.rows("alert_list", **asked, limit=1)
     if not found:
         panel(empty("No such alert.", "It may have been raised after the instant that this page shows."), key="alert")
         return
@@ -99,7 +122,7 @@ def _about(view: View, alert: Row) -> Html:
     room, filters = place(alert)
     return facts(
         [
-            ("What", join([alert["title"], ", ", link("show it", view.link(room, **filters))])),
+            ("What", join([subject(alert), ", ", link("show it", view.link(room, **filters))])),
             ("Kind", WORDS[alert["kind"]]),
             ("State", badge(STATE[alert["state"]])),
             ("Owner", filter_bar.team(alert["owner_team"])),
@@ -218,10 +241,6 @@ def _send_again(view: View, delivery: Row) -> Question:
     return Question("Send again", f"The message is tried again on {delivery['channel']}.", "Send again", do)
 
 
-def _alerts(view: View, alert_id: str | None = None) -> list[Row]:
-    return view.rows("alert_list", state=None, kind=None, owner_team=None, alert_id=alert_id, offset=0, limit=MOST)
-
-
 def _answered(view: View, alert: Row) -> Child:
     if alert["acknowledged_by"]:
         return str(alert["acknowledged_by"])
@@ -286,10 +305,34 @@ def _matching(silence: Row) -> str:
     return ", ".join(f"{field.replace('_', ' ')} {silence[field]}" for field in fields if silence[field])
 
 
+def _files(view: View, alert_id: str | None, ask: Asked) -> list[downloads.File]:
+    """The list, or of one alert all that its page lists."""
+    if alert_id is None:
+        return [
+            downloads.asked("alerts", "Alerts", view, "alert_list", {**ask.parameters, "alert_id": None}, ALERTS_FILE)
+        ]
+    of = {"alert_id": alert_id, "state": None}
+    return [
+        downloads.asked("concerned", "What it concerns", view, "alert_members", of, MEMBERS_FILE),
+        downloads.asked("messages", "Messages", view, "alert_deliveries", of, MESSAGES_FILE),
+        downloads.asked("turns", "Turns", view, "alert_events", of, TURNS_FILE),
+    ]
+
+
 view = look()
-if "alert" in st.query_params:
-    heading(view, "Alert", join([link("All alerts", view.link("alerts"))]))
+ask = filter_bar.asked(ALERTS)
+alert_id = st.query_params.get("alert")
+with heading(
+    view, "Alert" if alert_id else "Alerts", join([link("All alerts", view.link("alerts"))]) if alert_id else None
+):
+    downloads.menu(*_files(view, alert_id, ask))
+if alert_id:
     live(one)
 else:
-    heading(view, "Alerts")
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        filter_bar.choice("state", "State", {"open": "Open", "ended": "Ended"}, ask, width=110)
+        filter_bar.choice("kind", "Kind", WORDS, ask, width=170)
+        filter_bar.choice("owner_team", "Owner", filter_bar.teams(), ask, width=190)
+        filter_bar.clear(ask, ALERTS)
+    filter_bar.problems(ask)
     live(listed)

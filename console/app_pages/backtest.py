@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from console.backtests import backtests_of
-from console.components import filter_bar, wording
+from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, empty, head, tiles
 from console.components.charts import ACCENT, QUIET, framed, tone
 from console.components.live import guarded
@@ -139,8 +139,17 @@ def warnings(result: Backtest) -> Html:
     return table(columns, [{"w": w} for w in result.warnings], caption=caption)
 
 
+def files(result: Backtest) -> tuple[downloads.File, ...]:
+    return (
+        downloads.of_rows("backtest-running", "Scores, running clocks", result.scores),
+        downloads.of_rows("backtest-later", "Scores, promises not begun", result.later_scores),
+        downloads.of_rows("calibration", "Calibration", result.reliability),
+        downloads.of_rows("warnings", "Warnings", result.warnings),
+    )
+
+
 view = look()
-heading(view, "Backtest", ABOUT)
+offers = heading(view, "Backtest", ABOUT)
 days = int(filter_bar.part("days", "History", DAYS))
 
 with guarded("backtest"):
@@ -162,6 +171,8 @@ with guarded("backtest"):
         )
         panel(empty("No history to judge yet.", why), key="empty")
         st.stop()
+    with offers:
+        downloads.menu(*files(result))
     summary(result)
     left, right = st.columns(2, gap="medium")
     with left:

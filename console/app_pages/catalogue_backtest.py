@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import streamlit as st
 
 from console.catalogue_trials import Run, trials_of
@@ -262,6 +263,11 @@ def _with_trial(asked: Any, part: str) -> Any:
     return type(asked)(asked.parameters, kept, asked.problems)
 
 
+def _file(part: str, name: str, found: pa.Table) -> downloads.File:
+    columns = downloads.columns(" ".join(column for column in found.column_names if column != "lead_key"))
+    return downloads.held(name, f"{part.capitalize()} that differ", found, columns)
+
+
 def _state(state: str | None) -> Html | str:
     return badge(known(TIMELINE, state)) if state else "—"
 
@@ -300,9 +306,6 @@ elif run.trial is None:
     panel(notice("red", "alert", run.fault or "The trial ended without an answer."), key="failed")
 else:
     with offers:
-        for part, name in NAMES.items():
-            found = getattr(run.trial, name)
-            files = downloads.columns(" ".join(c for c in found.column_names if c != "lead_key"))
-            downloads.offer_table(name, found, files, label=part.capitalize())
+        downloads.menu(*(_file(part, name, getattr(run.trial, name)) for part, name in NAMES.items()))
     summary(view, run, run.trial)
     listed(view, run.trial)

@@ -171,7 +171,7 @@ def objects(view: View, asked: dict[str, Any], ask: Asked) -> None:
         Column("Expected", lambda o: amount(o["due_amount"], o["currency"]), "number"),
         Column("There", lambda o: amount(o["amount"], None), "number"),
         Column("Difference", lambda o: amount(o["difference"], o["currency"]), "number"),
-        Column("Why", lambda o: _why(view, o)),
+        Column("Why", lambda o: _why(view, o), "clip"),
     ]
     pages = filter_bar.pager(view, "completeness", ask, len(found), total)
     shown = table(
@@ -222,8 +222,12 @@ asked = {k: v for k, v in ask.parameters.items() if k not in ("over", "period")}
 by_period = {k: v for k, v in asked.items() if k in ("from_day", "until_day", "legal_entity", "currency")}
 by_period["period"] = ask.parameters["period"]
 with heading(view, "Completeness", stands=True):
-    downloads.offer("completeness", view, "completeness", by_period, FILE, label="Totals")
-    downloads.offer("differences", view, "completeness_objects", asked, OBJECTS_FILE, label="Differences")
+    downloads.menu(
+        downloads.asked("completeness", "Totals by period, entity and currency", view, "completeness", by_period, FILE),
+        downloads.asked(
+            "differences", "Differences, order by order", view, "completeness_objects", asked, OBJECTS_FILE
+        ),
+    )
 values = filter_bar.segments(view)
 currencies = {row["currency"]: row["currency"] for row in view.rows("order_currencies")}
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):

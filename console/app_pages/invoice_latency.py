@@ -34,6 +34,12 @@ UNBILLED = downloads.columns(
     "accepted_at age_s due_at state coverage"
 )
 
+DAYS_FILE = downloads.columns(
+    "day order_count invoiced_count=done_count open_count late_count p50_s p90_s p95_s open_amount"
+)
+BANDS_FILE = downloads.columns("band from_s until_s done_count waiting_count late_count amount")
+AGEING_FILE = downloads.columns("band from_s until_s order_count unbilled_amount")
+
 
 def trend(view: View, days: list[dict[str, Any]]) -> None:
     figure = go.Figure()
@@ -216,6 +222,23 @@ def _address() -> dict[str, str]:
     return {name: value for name, value in st.query_params.to_dict().items() if name != "as_of"}
 
 
+def files(view: View) -> list[downloads.File]:
+    """All that the page shows; what is measured from one milestone to another only where there is something to measure."""
+    whole = {**asked, "day": None, "from_s": None, "until_s": None}
+    measured_files = [
+        downloads.asked("latency", "Orders, and how long each took", view, "latency_orders", whole, DOWNLOADED),
+        downloads.asked("latency-days", "By day of the start", view, "invoice_latency", asked, DAYS_FILE),
+        downloads.asked("latency-bands", "How long it took", view, "latency_bands", asked, BANDS_FILE),
+    ]
+    return [
+        *(measured_files if asked else []),
+        downloads.asked("unbilled", "Accepted, not billed", view, "unbilled", segments, UNBILLED),
+        downloads.asked(
+            "unbilled-ageing", "Accepted, not billed, by age", view, "unbilled_ageing", segments, AGEING_FILE
+        ),
+    ]
+
+
 view = look()
 ask = filter_bar.asked(LATENCY)
 segments = {name: ask.parameters[name] for name in ("region", "product_line", "legal_entity")}
@@ -224,10 +247,7 @@ wanted = st.query_params.get("promise", "invoice_latency")
 promise = next((one for one in measured if one.name == wanted), measured[0] if measured else None)
 asked = {"start": promise.start, "stop": promise.stop, "days": ask.parameters["days"], **segments} if promise else {}
 with heading(view, "Invoice latency" if promise is None else promise.label, stands=True):
-    if asked:
-        whole = {**asked, "day": None, "from_s": None, "until_s": None}
-        downloads.offer("latency", view, "latency_orders", whole, DOWNLOADED, label="Latency")
-    downloads.offer("unbilled", view, "unbilled", segments, UNBILLED, label="Unbilled")
+    downloads.menu(*files(view))
 if promise is None:
     panel(empty("Nothing to measure.", "The catalogue has no promise between two milestones."), key="no_promise")
     st.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -50,6 +51,12 @@ PROMISES_FILE = downloads.columns(
 DRIVERS_FILE = downloads.columns(
     "promise segment value decided_count missed_count missed_share before_decided_count before_missed_count "
     "before_missed_share contribution total_change"
+)
+BACKLOG_FILE = downloads.columns("at_instant order_count amount=amount_in_reporting_currency exception_count")
+WEEKS_FILE = downloads.columns("week from_at until_at run_count success_rate repeat_count duplicate_rate retry_count")
+RESOLUTIONS_FILE = downloads.columns("class week from_at until_at resolved_count p50_s p90_s p95_s")
+AGEING_FILE = downloads.columns(
+    "band from_s until_s order_count unbilled_amount=unbilled_in_reporting_currency unpaid_amount=unpaid_in_reporting_currency"
 )
 UNPAID_FILE = downloads.columns(
     "lead_id=reference customer_name=customer amount currency unpaid_amount=unpaid_in_reporting_currency invoiced_at age_s "
@@ -156,7 +163,6 @@ def interfaces(view: View) -> None:
         "Repeated: succeeded again on the same object.",
     )
     panel(join([head("By interface", note="a click shows the runs"), shown_table]), key="interfaces")
-    downloads.offer("interfaces", view, "kpi_interfaces", {}, INTERFACES_FILE)
     runs(view, {"operation": operation, "system": system, "offset": 0})
 
 
@@ -239,9 +245,6 @@ def promises(view: View, segment: str, period: str) -> None:
         else empty("Nothing changed.", "As many clocks were missed in the last seven days as in the seven before.")
     )
     panel(join([title, body]), key="drivers")
-    downloads.offer(
-        "drivers", view, "promise_drivers", {"segment": segment if segment != "all" else "region"}, DRIVERS_FILE
-    )
     asked = {"segment": segment, "period": period, "days": DAYS}
     found = view.rows("promises", **asked)
     if not found:
@@ -268,7 +271,6 @@ def promises(view: View, segment: str, period: str) -> None:
         f"Clocks begun in {DAYS} days; times by the clock on the wall.",
     )  # fmt: skip
     panel(join([head("Attainment", note="a click shows what is breached"), shown]), key="promises")
-    downloads.offer("promises", view, "promises", asked, PROMISES_FILE)
 
 
 def ageing(view: View, asked: dict[str, Any]) -> None:
@@ -309,12 +311,78 @@ def ageing(view: View, asked: dict[str, Any]) -> None:
     downloads.offer("unpaid", view, "unpaid", {**asked, **limits}, UNPAID_FILE)
 
 
+def files(view: View, part: str, asked: dict[str, Any]) -> list[downloads.File]:
+    """What the charts and tables of a part show, but for the lists of orders and runs, whose files stand below them."""
+    file = partial(downloads.asked, view=view)
+    match part:
+        case "flow":
+            return [
+                file(
+                    "durations",
+                    "Durations by week",
+                    question="kpi_durations",
+                    parameters={**asked, "weeks": WEEKS},
+                    columns=DURATIONS_FILE,
+                ),
+                file(
+                    "backlog",
+                    "Backlog by day",
+                    question="kpi_backlog",
+                    parameters={**asked, "days": DAYS},
+                    columns=BACKLOG_FILE,
+                ),
+            ]
+        case "interfaces":
+            weeks = {"weeks": WEEKS}
+            return [
+                file("interfaces", "By interface", question="kpi_interfaces", parameters={}, columns=INTERFACES_FILE),
+                file(
+                    "interface-weeks",
+                    "All interfaces by week",
+                    question="kpi_interface_weeks",
+                    parameters=weeks,
+                    columns=WEEKS_FILE,
+                ),
+                file(
+                    "resolutions",
+                    "Exception resolution by class and week",
+                    question="kpi_resolutions",
+                    parameters=weeks,
+                    columns=RESOLUTIONS_FILE,
+                ),
+            ]
+        case "promises":
+            segment = ask.parameters["segment"]
+            by = {"segment": segment, "period": ask.parameters["period"], "days": DAYS}
+            driven = {"segment": segment if segment != "all" else "region"}
+            return [
+                file("promises", "Attainment", question="promises", parameters=by, columns=PROMISES_FILE),
+                file(
+                    "drivers",
+                    "What changed, and who drives it",
+                    question="promise_drivers",
+                    parameters=driven,
+                    columns=DRIVERS_FILE,
+                ),
+            ]
+        case _:
+            return [
+                file(f"{kind}-ageing", label, question=f"{kind}_ageing", parameters=asked, columns=AGEING_FILE)
+                for kind, label in (
+                    ("unbilled", "Accepted, not billed, by age"),
+                    ("unpaid", "Billed, not paid, by age"),
+                )
+            ]
+
+
 def _change(now: dict[str, Any] | None, before: dict[str, Any] | None, column: str) -> str:
     if now is None:
         return "none in seven days"
     if before is None or before[column] is None or now[column] is None:
         return f"{wording.plural(now['order_count'], 'order')}; none the week before"
     more = now[column] - before[column]
+    if abs(more) < 1:
+        return "as in the week before"
     return f"{wording.span_of(more)} {'more' if more > 0 else 'less'} than the week before"
 
 
@@ -353,8 +421,7 @@ ask = filter_bar.asked(KPIS)
 asked_kpi = st.query_params.get("kpi", "cycle_time")
 asked_kpi = asked_kpi if asked_kpi in DURATIONS else "cycle_time"
 asked = {name: ask.parameters[name] for name in ("region", "product_line", "legal_entity")}
-with heading(view, "KPIs", stands=True):
-    downloads.offer("durations", view, "kpi_durations", {**asked, "weeks": WEEKS}, DURATIONS_FILE)
+offers = heading(view, "KPIs", stands=True)
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     part = filter_bar.part("part", "Part", PARTS)
     if part in ("flow", "ageing"):
@@ -368,6 +435,8 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         )
     filter_bar.clear(ask, KPIS)
 filter_bar.problems(ask)
+with offers:
+    downloads.menu(*files(view, part, asked))
 match part:
     case "flow":
         flow(view, asked)

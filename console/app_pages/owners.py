@@ -152,8 +152,8 @@ def _escalation(rule: OwnerRule) -> Html:
     if rule.escalate is None:
         return tag("span", "never", class_="quiet")
     e = rule.escalate
-    to = filter_bar.team(e.team) + (f", {e.person}" if e.person else "")
-    return tag("span", f"to {to} after {wording.span_of(e.after_s)} unanswered, {e.calendar.replace('_', ' ')}")
+    to = e.person if e.person and e.team == rule.team else ", ".join(filter(None, (filter_bar.team(e.team), e.person)))
+    return two_lines(to, f"after {wording.span_of(e.after_s)} unanswered, {e.calendar.replace('_', ' ')}")
 
 
 def _owner(team: str | None, person: str | None) -> Html:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -20,6 +21,61 @@ MOST_ROWS = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+@dataclass(frozen=True)
+class File:
+    """A table that can be taken away: `name` of the file, `label` in words, and what makes the table once it is clicked."""
+
+    name: str
+    label: str
+    make: Callable[[], pa.Table]
+
+
+def asked(
+    name: str, label: str, view: View, question: str, parameters: Mapping[str, Any], columns: Mapping[str, str]
+) -> File:
+    """The whole answer of `question`; `columns` maps its columns to headings, in order.
+
+    The file is made outside the script, when it is clicked: what it holds is settled here, but for the moment of a live view.
+    """
+    given = {**parameters, "offset": 0, "limit": MOST_ROWS}
+
+    def chosen() -> pa.Table:
+        found = view.later().ask(question, **given)
+        kept = [column for column in columns if column in found.column_names]
+        return found.select(kept).rename_columns([columns[column] for column in kept])
+
+    return File(name, label, chosen)
+
+
+def held(name: str, label: str, table: pa.Table, columns: Mapping[str, str]) -> File:
+    """A table that is there already; `columns` maps its columns to headings, in order."""
+    return File(name, label, lambda: table.select(list(columns)).rename_columns(list(columns.values())))
+
+
+def of_rows(name: str, label: str, rows: Sequence[Any]) -> File:
+    """Plain dataclasses that a page has counted itself, one a row."""
+    return File(name, label, lambda: pa.Table.from_pylist([asdict(row) for row in rows]))
+
+
+def menu(*files: File, label: str = "Download") -> None:
+    """One menu with every table of a page, each as CSV, Excel and Parquet."""
+    with st.popover(label, icon=":material/download:", width="content"):
+        st.caption(f"All rows that match, up to {MOST_ROWS:,}, in the order shown. Instants in UTC.")
+        for file in files:
+            if len(files) > 1:
+                st.markdown(f"**{file.label}**")
+            with st.container(horizontal=True, gap="xsmall"):
+                for suffix, mime, make in _KINDS:
+                    st.download_button(
+                        suffix.upper(),
+                        data=partial(_made, make, file.make),
+                        file_name=f"{file.name}.{suffix}",
+                        mime=mime,
+                        on_click="ignore",
+                        key=f"download_{file.name}_{suffix}",
+                    )
+
+
 def offer(
     name: str,
     view: View,
@@ -29,42 +85,8 @@ def offer(
     *,
     label: str = "Download",
 ) -> None:
-    """A menu that gives the whole answer of `question` as a file; `columns` maps its columns to headings, in order.
-
-    The file is made outside the script, when it is clicked: what it holds is settled here, but for the moment of a live view.
-    """
-    asked = {**parameters, "offset": 0, "limit": MOST_ROWS}
-
-    def chosen() -> pa.Table:
-        found = view.later().ask(question, **asked)
-        kept = [column for column in columns if column in found.column_names]
-        return found.select(kept).rename_columns([columns[column] for column in kept])
-
-    _menu(name, chosen, f"All rows that match, up to {MOST_ROWS:,}, in the order shown. Instants in UTC.", label)
-
-
-def offer_table(name: str, table: pa.Table, columns: Mapping[str, str], *, label: str = "Download") -> None:
-    """A menu that gives a table that is there already as a file; `columns` maps its columns to headings, in order."""
-
-    def whole() -> pa.Table:
-        return table.select(list(columns)).rename_columns(list(columns.values()))
-
-    _menu(name, whole, "All rows, in the order shown. Instants in UTC.", label)
-
-
-def _menu(name: str, chosen: Callable[[], pa.Table], about: str, label: str = "Download") -> None:
-    with st.popover(label, icon=":material/download:", width="content"):
-        st.caption(about)
-        for suffix, mime, make in _KINDS:
-            st.download_button(
-                f"{suffix.upper()}",
-                data=partial(_made, make, chosen),
-                file_name=f"{name}.{suffix}",
-                mime=mime,
-                on_click="ignore",
-                key=f"download_{name}_{suffix}",
-                width="stretch",
-            )
+    """A menu that gives the whole answer of one question; see `asked`."""
+    menu(asked(name, label, view, question, parameters, columns), label=label)
 
 
 def _made(make: Callable[[pa.Table], bytes], chosen: Callable[[], pa.Table]) -> bytes:

@@ -17,6 +17,8 @@ from openpyxl import load_workbook
 
 from bench.served import running
 from console.components import downloads
+from tests.console.pages.conftest import House, Open
+from trace_model.forecast import Bin
 
 FOUND = pa.table(
     {
@@ -46,6 +48,33 @@ def test_excel_keeps_numbers_and_instants_and_runs_nothing() -> None:
 def test_parquet_is_exact() -> None:
     read = pyarrow.parquet.read_table(io.BytesIO(downloads.as_parquet(FOUND)))
     assert read.equals(FOUND)
+
+
+@pytest.mark.parametrize(
+    ("room", "address", "names"),
+    [
+        ("kpis", {"kpi": "order_acceptance"}, "durations backlog orders"),
+        ("kpis", {"part": "interfaces"}, "interfaces interface-weeks resolutions runs"),
+        ("kpis", {"part": "promises"}, "promises drivers"),
+        ("kpis", {"part": "ageing"}, "unbilled-ageing unpaid-ageing unpaid"),
+        ("invoice_latency", {}, "latency latency-days latency-bands unbilled unbilled-ageing"),
+        ("completeness", {}, "completeness differences"),
+        ("forecast", {}, "forecast-now"),
+        ("forecast", {"part": "later"}, "forecast-later"),
+    ],
+)
+def test_whatever_a_page_shows_can_be_taken_away(
+    business: House, page: Open, room: str, address: dict[str, str], names: str
+) -> None:
+    offered = [one.proto.id for one in page(room, **address).get("download_button")]
+    wanted = [f"download_{name}_{kind}" for name in names.split() for kind in ("csv", "xlsx", "parquet")]
+    assert [next((key for key in wanted if id_.endswith(key)), id_) for id_ in offered] == wanted
+
+
+def test_a_file_of_plain_rows_has_their_fields() -> None:
+    made = downloads.of_rows("calibration", "Calibration", [Bin(0.0, 0.1, 7, 0.05, 0.0), Bin(0.9, 1.0, 3, 0.95, 1.0)])
+    lines = downloads.as_csv(made.make()).decode().splitlines()
+    assert lines == ['"low","high","count","mean_chance","came_share"', "0,0.1,7,0.05,0", "0.9,1,3,0.95,1"]
 
 
 @pytest.mark.browser
