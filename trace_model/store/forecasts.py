@@ -47,7 +47,9 @@ WARN_AT = 0.5
 """A chance from which on a clock counts as warned of."""
 WARM_UP = timedelta(days=7)
 SAMPLE = 20_000
-"""About how many orders a backtest looks at."""
+"""About how many orders limits of silence rest on ..."""
+TRIED = 4_000
+"""... and about how many a backtest looks at: of so many, the Brier score is known to about half a hundredth."""
 LEAST_GAPS = 30
 """Fewer gaps than this do not say how long like orders stand still; the next wider segment does."""
 SEPARATOR = " / "
@@ -173,11 +175,11 @@ class Forecasts:
         """How good the chances of the `days` before `as_of` would have been, each made with what was known by then.
 
         Walks forward by `step`: curves are fitted at a cut, and judged on what was still running after it and before the next.
-        The first `WARM_UP` of the history is only learned from. Of a large history a sample of about `SAMPLE` orders is taken.
+        The first `WARM_UP` of the history is only learned from. Of a large history a sample of about `TRIED` orders is taken.
         Nothing to judge is an empty backtest. `on_progress` is told before each step which part of them is done.
         """
         since = as_of - timedelta(days=days)
-        per_mille = self._per_mille()
+        per_mille = self._per_mille(TRIED)
         table = self._store.ask("forecast_trials", as_of=as_of, since=since, shares=list(SHARES), per_mille=per_mille)
         if not table.num_rows:
             return Backtest.empty(as_of)
@@ -221,10 +223,10 @@ class Forecasts:
             as_of, len(came), judged.scores(), pushed.scores(), forecast.reliability(chance["forecast"], came), judged.warnings()
         )  # fmt: skip
 
-    def _per_mille(self) -> int:
-        """How many orders in a thousand make a sample of about `SAMPLE`."""
+    def _per_mille(self, sample: int = SAMPLE) -> int:
+        """How many orders in a thousand make about `sample`."""
         held = int(self._store.rows("forecast_size")[0]["timeline_count"])
-        return max(1, min(1000, 1000 * SAMPLE // max(held, 1)))
+        return max(1, min(1000, 1000 * sample // max(held, 1)))
 
 
 @dataclass(frozen=True)
