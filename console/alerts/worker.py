@@ -283,8 +283,8 @@ class AlertWorker:
                 began = time.monotonic()
                 self._guard(self.look, "alerts could not be looked for")
                 self._looked_at = time.monotonic()
-                # looks leave the processor to others for thrice as long as they take, as far as deadlines allow
-                self._stopping.wait(min(3 * (self._looked_at - began), LONGEST_WAIT_S / 2))
+                # looks leave the processor to others for nine times as long as they take, as far as deadlines allow
+                self._stopping.wait(min(9 * (self._looked_at - began), LONGEST_WAIT_S / 2))
             self._stopping.wait(SHORTEST_WAIT_S)
 
     def _is_time(self) -> bool:

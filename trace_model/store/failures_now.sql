@@ -221,6 +221,9 @@ select *, greatest(from_at, since_at + to_microseconds((limit_s * 1000000)::bigi
 from limited
 where stuck_at < until_then or (until_then is null and stuck_at <= as_of);
 
+-- stuck_flow_id: the exception that is a timeline's standstill since one sign of progress; `operation` is the check's.
+create or replace macro stuck_flow_id(operation, lead_key, since_at) as left(md5(concat_ws(chr(31), operation, lead_key::varchar, epoch_us(since_at)::varchar)), 16);
+
 -- stuck_episodes: one row per stretch of time in which a timeline was stuck, that had begun at `as_of`: it stood after its latest milestone for longer than
 -- like orders ever did, no promise ran for it, and no failure said why. One exception is all of them after one sign of progress; `episode` counts them.
 -- opened_at; resolved_at: when it ended, null if it lasted at `as_of`; ended_by: what ended it: 'milestone', 'completed' (nothing more is expected) or
@@ -269,7 +272,7 @@ stuck as (
     from stretches
     where opened_at <= as_of and opened_at < begins_at
 )
-select left(md5(concat_ws(chr(31), h.operation, e.lead_key::varchar, epoch_us(e.since_at)::varchar)), 16) as exception_id, h.operation, h.system,
+select stuck_flow_id(h.operation, e.lead_key, e.since_at) as exception_id, h.operation, h.system,
     e.* exclude (ended_by, ended_with), min(e.opened_at) over (partition by e.lead_key, e.since_at) as first_opened_at,
     case when e.resolved_at is not null then e.ended_by end as ended_by,
     case when e.resolved_at is not null then case e.ended_by
@@ -315,6 +318,11 @@ judged as (
 select g.*, coalesce(g.assigned_team, r.team) as owner_team,
     case when g.assigned_team is null and g.assigned_person is null then r.person else g.assigned_person end as owner_person
 from judged g left join cat_owner_rules r on r.position = g.owner_position;
+
+-- stuck_of_group: the stuck_flows of a group; nothing is derived where it is no group of stuck flows.
+create or replace macro stuck_of_group(as_of, of_group) as table
+from stuck_flows(as_of, only_lead := case when of_group in (select check_group(operation, system) from cat_checks where kind = 'stuck_flow') then null::ubigint else 0 end)
+where group_id = of_group;
 
 -- known_exceptions: known_failures and stuck_flows. A question that filters what they say reads the columns it needs as a materialized part first:
 -- else the planner takes the failures for few and builds its tables on the wide side.

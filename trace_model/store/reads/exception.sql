@@ -3,8 +3,18 @@
 -- columns: as known_failures, trace and span ids in hex, plus operation_label, replayable, is_check, writes, milestone, milestone_label (what success would have reached, else what the lead reaches
 --   next; null: a check, which holds up nothing), promise_label, promise_state, due_at (the
 --   nearest promise of the lead that is not kept), lead_amount, lead_currency, lead_state, runbook, reporting_currency, age_s
-with held as (
-    select * from known_exceptions($as_of) where exception_id = $exception_id
+with standing as (
+    -- the timeline, if this is a standstill: the others need not be judged
+    select any_value(s.lead_key) as lead_key
+    from silences s join cat_checks h on h.kind = 'stuck_flow' and h.milestone is not distinct from s.milestone
+    where stuck_flow_id(h.operation, s.lead_key, s.since_at) = $exception_id
+),
+held as materialized (
+    select * from (
+        from known_failures($as_of, [$exception_id])
+        union all by name
+        from stuck_flows($as_of, only_lead := coalesce((select lead_key from standing), 0))
+    ) where exception_id = $exception_id
 ),
 promised as (
     select c.lead_key, arg_min(c.label, c.due_at) as promise_label, arg_min(c.state, c.due_at) as promise_state, min(c.due_at) as due_at

@@ -4,7 +4,7 @@
 --   attempt_count, total_count, open_count
 select f.exception_id, f.state, f.object_type, f.object_id, f.lead_type, f.lead_id, f.lead_scope, f.customer_name, f.blocked_amount, f.opened_at,
     f.resolved_at_then as resolved_at, f.attempt_count, count(*) over () as total_count, count(case when f.state = 'open' then 1 end) over () as open_count
-from known_exceptions($as_of) f
-where f.group_id = $group_id and f.exception_id <> $exception_id
+from (from known_failures($as_of) where group_id = $group_id union all by name from stuck_of_group($as_of, $group_id)) f
+where f.exception_id <> $exception_id
 order by f.state = 'resolved', f.last_failed_at desc, f.exception_id
 limit $limit

@@ -28,8 +28,8 @@ ended as (
     where s.group_id = $group_id and g.resolved_by_hand_at >= f.last_failed_at and (f.resolved_at is null or f.resolved_at > $as_of)
     union all
     select object_id, opened_at, resolved_at_then, case when ended_by = 'milestone' then 'moved_on' else 'by_hand' end
-    from stuck_flows($as_of)
-    where group_id = $group_id and state = 'resolved' and (ended_by is null or ended_by = 'milestone')
+    from stuck_of_group($as_of, $group_id)
+    where state = 'resolved' and (ended_by is null or ended_by = 'milestone')
 ),
 replays as (
     select count(*) as tried_count
