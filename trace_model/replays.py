@@ -80,9 +80,10 @@ class Intent:
 class Candidate:
     """One exception with every fact that the plan rules look at, as of one instant, and what is to change in its payload.
 
-    `amount` is the money it holds up, in `currency` (the reporting currency). `due_at` is the nearest deadline it
-    threatens. `tries` counts the replays of this episode that are known to have ended without success. `reconciles`: the
-    target has it, the engine's flow still stands, and told to replay it the engine sends nothing and carries the flow on.
+    `signature` is its cause, the values in the message folded. `amount` is the money it holds up, in `currency` (the
+    reporting currency). `due_at` is the nearest deadline it threatens. `tries` counts the replays of this
+    episode that are known to have ended without success. `reconciles`: the target has it, the engine's flow still stands, and
+    told to replay it the engine sends nothing and carries the flow on.
     `patch` is this item's own, its values looked up; `patch_fault` says why there is none. `patch_is_idle`: what the failed
     operation sent had all that the patch sets, so it changes nothing.
     """

@@ -79,6 +79,7 @@ class Mischief:
     probe_is_mute: float = 0.0
     down: set[str] = field(default_factory=set)
     other_cause: bool = False
+    names_request: bool = False
     reconciles: bool = False
 
 
@@ -158,6 +159,7 @@ class SmallEngine:
             code = "MAPPING_MISSING" if m.other_cause else "503"
             status = {} if m.other_cause else {"http.response.status_code": 503}
             message = "no mapping" if m.other_cause else "503 Service Unavailable"
+            message += f", request {uuid.uuid4()}" if m.names_request else ""
             said = [
                 span(
                     body["operation"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -182,6 +183,22 @@ def test_a_failure_of_the_replay_is_proven_and_not_repeated_blindly(house: House
     replays.execute(OPERATOR, fixed.plan_id, fixed.hash, "go")
     assert until(replays, fixed, ended).totals() == {"milestone_reached": 1}
     assert house.engine.books == {house.order(1): 1}
+
+
+def test_a_cause_is_the_same_whatever_ids_its_message_carries(house: House) -> None:
+    rows = house.rows(1)
+    rows[1]["status_message"] = f"503 Service Unavailable, request {uuid.uuid4()}"
+    house.store.record(table(rows))
+    assert house.store.settle(60)
+    [failed] = house.exceptions()
+    house.engine.mischief.fails_again, house.engine.mischief.names_request = 1.0, True
+    replays = house.replays()
+    plan = replays.plan(OPERATOR, exception_ids=[failed["exception_id"]], reason="r")
+    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
+    done = until(replays, plan, ended)
+    assert (done.items[0].outcome, (done.items[0].detail or "")[:10]) == ("failed_again", "same cause")
+    again = replays.plan(OPERATOR, exception_ids=[failed["exception_id"]], reason="r")
+    assert "blind repeat" in again.items[0].why
 
 
 def test_silence_is_no_evidence_and_late_spans_correct_it(house: House) -> None:

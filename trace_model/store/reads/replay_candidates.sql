@@ -1,6 +1,6 @@
 -- replay_candidates: one row per exception that was named, with every fact the plan rules look at (trace_model/replays.py).
 -- $exception_ids varchar[] or null; $group_id varchar or null (a group means its open exceptions); $digest_paths varchar[]; $as_of timestamptz
--- columns: as replays.Candidate; amount in reporting currency; due_at the nearest running deadline of the lead. Ordered by exception_id.
+-- columns: as replays.Candidate; signature is the cause: what the failure was grouped by before any outage, the values in its message folded; amount in reporting currency; due_at the nearest running deadline of the lead. Ordered by exception_id.
 with named as (
     select f.*, o.milestone, o.writes, coalesce(o.replayable, true) as is_replayable
     from known_failures($as_of) f left join cat_operations o on o.operation = f.operation
@@ -45,7 +45,7 @@ successes as (
 )
 select n.exception_id, n.group_id, n.operation, n.object_type, n.object_id, n.object_key, n.system, n.episode,
     replace(n.trace_id::varchar, '-', '') as trace_id, printf('%016x', n.span_id) as span_id,
-    n.state, n.class as failure_class, n.signature, n.last_failed_at, n.milestone, b.object_version, j.failed_version, d.payload_digest,
+    n.state, n.class as failure_class, coalesce(g.group_id, n.signature) as signature, n.last_failed_at, n.milestone, b.object_version, j.failed_version, d.payload_digest,
     n.blocked_amount::decimal(18, 4) as amount, k.reporting_currency as currency, u.due_at, n.is_replayable as replayable,
     coalesce(n.writes, []::varchar[]) as writes, coalesce(n.outcome = 'retrying', false) as retrying, m.reached_at as milestone_at,
     c.cancelled_at, e.outstanding_plan_id, coalesce(e.tries, 0) as tries,
@@ -56,6 +56,7 @@ select n.exception_id, n.group_id, n.operation, n.object_type, n.object_id, n.ob
     n.owner_team
 from named n
 cross join cat_settings k
+left join signatures g on g.signature = n.signature
 left join objects b on b.object_key = n.object_key
 left join subjects j on j.exception_id = n.exception_id
 left join digests d on d.exception_id = n.exception_id

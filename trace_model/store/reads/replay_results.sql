@@ -4,10 +4,15 @@
 -- columns: name, class (of a cause), sent_count, milestone_reached, failed_same, failed_other, rejected, no_evidence, open_count (not ended yet; all of
 --   these add up to sent_count), doubted_count (of those: not known for a while whether they were taken), success_share (of those that ended),
 --   p50_s, p90_s (from the sending to the milestone)
-with sent as (
+with causes as (
+    select cause, min(class) as class, min(category) as category
+    from (select group_id as cause, class, category from signatures union all select signature, class, category from signatures)
+    group by cause
+),
+sent as (
     select i.*, g.class, g.category,
         case $by when 'cause' then coalesce(g.category, 'unknown') when 'runbook' then i.owner_team when 'engine' then i.engine end as name
-    from replay_items i left join signatures g on g.signature = i.signature
+    from replay_items i left join causes g on g.cause = i.signature
     where i.sent_at > $as_of - to_days($days) and i.sent_at <= $as_of
 ),
 timed as (
