@@ -201,7 +201,8 @@ def _change(view: View, plan: Row) -> Html:
     item = next((i for i in changed if str(i.item_no) == number), None) or next(iter(changed), None)
     if item is None:
         return empty("Nothing is changed.", "For none of these items a value was found; each says why.")
-    sent = resources.store.rows("replay_payloads", exception_ids=[item.exception_id], own_only=False, as_of=view.as_of)
+    planned_at = plan["created_at"]  # what the plan has sent since is no original
+    sent = resources.store.rows("replay_payloads", exception_ids=[item.exception_id], own_only=False, as_of=planned_at)
     original = _payload(sent[0]["payload"]) if sent else None
     source = (
         f"as {sent[0]['operation'] or 'a span'} sent it"

@@ -16,7 +16,7 @@ from console.replay.engine import Engines
 from console.replay.http_contract import HttpContract
 from console.replay.patching import HIDDEN, masked
 from console.resources import current
-from tests.console.pages.conftest import House, Open, markup, rows, shown
+from tests.console.pages.conftest import NOON, House, Open, markup, rows, shown
 from trace_model.errors import Refused
 from trace_model.replays import Plan, ReplayLimits
 
@@ -45,6 +45,22 @@ def test_a_plan_shows_what_changes_beside_what_was_sent(planned: Plan, page: Ope
     assert changes[1] == "tax_id OLD1 DE1234"
     assert changes[2] == "po_number — removed"
     assert "payer.iban DE02 DE02" in changes
+
+
+def test_the_original_stays_what_it_was_once_the_change_has_been_sent(house: House, planned: Plan, page: Open) -> None:
+    house.now = NOON + timedelta(hours=1)
+    for number in range(1, 61):
+        payload = json.dumps({"order": f"SO-{number}", "tax_id": "DE1234"})
+        house.span(
+            "erp.create_order",
+            250,
+            order_id=f"SO-{number}",
+            error="503 Service Unavailable",
+            error_code="503",
+            payload=payload,
+        )
+    house.settle()
+    assert rows(page("replays", plan=planned.plan_id))[1] == "tax_id OLD1 DE1234"
 
 
 def test_a_large_plan_pages_and_filters_by_outcome(planned: Plan, page: Open) -> None:
