@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -155,7 +155,7 @@ def _deliveries(view: View, rows: list[Row]) -> Html:
             "Nobody was told.", "It is silenced, no route of the catalogue matches it, or its channels have no address."
         )
     columns = [
-        Column("Channel", lambda d: d["channel"], "fit"),
+        Column("Channel", lambda d: filter_bar.channels([d["channel"]]), "fit"),
         Column("Says", lambda d: d["event"].capitalize(), "fit"),
         Column("State", lambda d: badge(DELIVERY[d["state"]]), "fit"),
         Column("Tries", lambda d: wording.count(d["attempt_count"]), "number"),
@@ -265,19 +265,16 @@ def _ahead(alert: Row) -> Escalates | None:
 
 def _route(alert: Row) -> str:
     route = current().store.catalogue.alerts.route(alert)
-    return _labels(route.channels) if route and route.channels else "nobody: it is shown here only"
+    return filter_bar.channels(route.channels) if route and route.channels else "nobody: it is shown here only"
 
 
 def _escalates(view: View, alert: Row) -> Html | None:
     if alert["escalated_at"]:
         return view.at(alert["escalated_at"])
     ahead = _ahead(alert)
-    return join(["unless answered, ", view.at(ahead.at), ", to ", _labels(ahead.channels)]) if ahead else None
-
-
-def _labels(names: Sequence[str]) -> str:
-    label = {channel.name: channel.label or channel.name for channel in current().store.catalogue.alerts.channels}
-    return ", ".join(label[name] for name in names)
+    return (
+        join(["unless answered, ", view.at(ahead.at), ", to ", filter_bar.channels(ahead.channels)]) if ahead else None
+    )
 
 
 def _told(alert: Row) -> Child:

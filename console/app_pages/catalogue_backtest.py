@@ -168,7 +168,7 @@ def _alerts(totals: list[dict[str, Any]]) -> Html:
         return empty("No alert, before or after.", "Nothing deserved one in these days by either catalogue.")
     columns = [
         Column("Kind", lambda r: _words(r["kind"]), "fit"),
-        Column("Told", lambda r: r["channels"]),
+        Column("Told", lambda r: _told(r["channels"])),
         Column("Published", lambda r: wording.count(r["before_count"]), "number"),
         Column("New", lambda r: wording.count(r["after_count"]), "number"),
         Column("Things", lambda r: f"{wording.count(r['before_things'])} → {wording.count(r['after_things'])}", "number"),
@@ -215,7 +215,8 @@ def alerts(view: View, rows: list[dict[str, Any]]) -> Html:
         if row[f"{side}_at"] is None:
             return "—"
         return two_lines(
-            view.at(row[f"{side}_at"]), f"{filter_bar.team(row[f'{side}_owner_team'])}: {row[f'{side}_channels']}"
+            view.at(row[f"{side}_at"]),
+            f"{filter_bar.team(row[f'{side}_owner_team'])}: {_told(row[f'{side}_channels'])}",
         )
 
     columns = [
@@ -261,6 +262,11 @@ def listed(view: View, trial: Trial) -> None:
 def _with_trial(asked: Any, part: str) -> Any:
     kept = {"trial": st.query_params["trial"], "part": part, **asked.given}
     return type(asked)(asked.parameters, kept, asked.problems)
+
+
+def _told(channels: str | None) -> str:
+    """Who is told, as the comparison names them: `nobody`, or channels joined by commas."""
+    return filter_bar.channels([name for name in (channels or "").split(", ") if name and name != "nobody"])
 
 
 def _file(part: str, name: str, found: pa.Table) -> downloads.File:

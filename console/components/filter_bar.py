@@ -124,6 +124,12 @@ def team(name: str | None) -> str:
     return teams().get(name, name) if name else "nobody"
 
 
+def channels(names: Sequence[str]) -> str:
+    """Alert channels as people call them, in order; 'nobody' where there is none."""
+    label = {channel.name: channel.label for channel in current().store.catalogue.alerts.channels}
+    return ", ".join(label.get(name) or name for name in names) or "nobody"
+
+
 def system_labels() -> dict[str, str]:
     return {system.name: system.label for system in current().store.catalogue.systems}
 

@@ -370,6 +370,20 @@ def test_the_shipped_routes_tell_a_lead_of_what_nobody_answers(alerting: Make, r
     assert receiver.events == ["raised", "escalated"]
 
 
+def test_by_the_shipped_routes_business_goes_to_the_business_and_no_data_to_who_runs_the_systems() -> None:
+    shipped = load().alerts
+    finance = {"owner_team": "finance_operations", "system": "billing"}
+
+    def told(**alert: str) -> list[str]:
+        route = shipped.route(finance | alert)
+        return list(route.channels) if route else []
+
+    assert told(kind="exception", **{"class": "business"}) == ["business_mail"]
+    assert told(kind="silent", **{"class": "dependency"}) == ["platform_chat"]
+    assert told(kind="outage", **{"class": "dependency"}) == ["platform_pager", "platform_chat"]
+    assert told(kind="at_risk") == []
+
+
 def test_an_acknowledged_alert_is_not_escalated(alerting: Make, receiver: Receiver) -> None:
     here = escalating(alerting, receiver, at=0)
     here.at(2 * HOUR + 2)
