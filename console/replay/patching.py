@@ -46,7 +46,7 @@ def patched(
     else:
         own = [replace(c, patch=patch) for c in found]
     sent = _sent(store, own)
-    return [replace(c, patch_is_idle=_is_idle(c.patch, sent.get(c.exception_id))) for c in own]
+    return [replace(c, patch_is_idle=True) if _is_idle(c.patch, sent.get(c.exception_id)) else c for c in own]
 
 
 def is_sensitive(limits: ReplayLimits, operation: Operation | None, path: str) -> bool:
