@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from console.components import filter_bar, wording
+from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, bar, empty, head, link, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
@@ -19,6 +19,13 @@ from console.components.view import View, look
 from console.filters import CLASSES, JUDGED
 
 Row = dict[str, Any]
+CONFUSION_FILE = downloads.columns("judged_class class group_count exception_count corrected_count")
+SYSTEMS_FILE = downloads.columns(
+    "system label exception_count unknown_count unknown_share guess_count corrected_count confidence"
+)
+RULES_FILE = downloads.columns(
+    "rule exception_count group_count systems confidence reviewed_count corrected_count kept_share"
+)
 
 
 def _days() -> int:
@@ -212,3 +219,8 @@ with left:
 with right:
     live(rules)
 live(proposals)
+downloads.menu(
+    downloads.asked("classes", "Verdicts and corrections", view, "class_confusion", {"days": _days()}, CONFUSION_FILE),
+    downloads.asked("classes-by-system", "By system", view, "class_systems", {"days": _days()}, SYSTEMS_FILE),
+    downloads.asked("rules", "Rules", view, "class_rules", {"days": _days()}, RULES_FILE),
+)

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from console.components import wording
+from console.components import downloads, wording
 from console.components.blocks import Tile, amount, bar, empty, head, link, tiles, two_lines
 from console.components.live import live
 from console.components.markup import Html, join, tag
@@ -24,6 +24,16 @@ DAYS, EVER, SHOWN, MEMBERS = 30, 36_600, 10, 200
 OUTAGE_KIND = {"downtime": "Down", "throttling": "Throttled"}
 CELL = timedelta(minutes=30)
 STATES = ("down", "degraded", "silent", "up")
+
+
+SYSTEMS_FILE = downloads.columns(
+    "system label state call_count failed_count failure_share p50_ms p95_ms day_call_count day_failed_count day_retry_count last_seen_at"
+    " last_failed_at last_error open_exception_count open_order_count blocked_amount"
+)
+OUTAGES_FILE = downloads.columns(
+    "outage_id system label owner_team kind state started_at first_failed_at found_at last_failed_at ended_at duration_s failed_run_count"
+    " failed_call_count exception_count open_count order_count customer_count blocked_amount"
+)
 
 
 def health(view: View) -> None:
@@ -230,3 +240,14 @@ if "outage" in st.query_params:
     live(members)
 live(outages)
 live(health)
+downloads.menu(
+    downloads.asked("systems", "Systems", view, "dependencies", {}, SYSTEMS_FILE),
+    downloads.asked(
+        "outages",
+        f"Outages of {DAYS} days",
+        view,
+        "outages",
+        {"system": None, "outage_id": None, "days": DAYS},
+        OUTAGES_FILE,
+    ),
+)

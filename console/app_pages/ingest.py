@@ -8,7 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from console.components import filter_bar, wording
+from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, bar, empty, head, notice, tiles, two_lines
 from console.components.charts import ACCENT, framed, tone
 from console.components.live import live
@@ -30,6 +30,9 @@ TIES = (
     ("by_correlation", "The correlation ID alone"),
     ("unstitched_count", "Nothing: not tied to any object"),
 )
+
+
+SOURCES_FILE = downloads.columns("source system span_count last_received_at lag_s")
 
 
 def totals(view: View) -> None:
@@ -205,3 +208,4 @@ live(totals, every_s=10)
 live(rate, every_s=10)
 live(pollers, every_s=10)
 live(sources, every_s=10)
+downloads.offer("sources", view, "ingest_sources", {}, SOURCES_FILE)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from console.access import Right
-from console.components import filter_bar, lineage, pausing, replaying, timeline_parts, waterfall, wording
+from console.components import downloads, filter_bar, lineage, pausing, replaying, timeline_parts, waterfall, wording
 from console.components.blocks import amount, empty, head, link
 from console.components.live import live
 from console.components.markup import join
@@ -29,6 +29,19 @@ PARTS = {
     "traces": "Traces",
     "payloads": "Payloads",
 }
+MILESTONES_FILE = downloads.columns(
+    "milestone label reached_at planned_at object_type object_id system coverage covered_amount covered_quantity amount quantity owner_team"
+)
+CLOCKS_FILE = downloads.columns(
+    "promise label start stop started_at at_risk_at due_at stopped_at state owner_team paused_by target_s calendar variant why"
+)
+EXCEPTIONS_FILE = downloads.columns(
+    "exception_id state kind class category operation system object_type object_id opened_at last_failed_at resolved_at attempt_count"
+    " sentence error_code owner_team owner_person"
+)
+OBJECTS_FILE = downloads.columns(
+    "object_type object_id scope system direction depth share amount currency allocated_amount quantity shared_by"
+)
 
 
 def meant(view: View) -> list[dict[str, Any]]:
@@ -172,3 +185,10 @@ else:
         spans = view.rows("timeline_spans", lead_key=t["lead_key"], limit=waterfall.MOST_SPANS)
         st.caption(f"{wording.plural(len(spans), 'span')} as of {view.now_words()}, oldest first.")
         (waterfall.traces if part == "traces" else waterfall.payloads)(view, spans)
+    of = {"lead_key": t["lead_key"]}
+    downloads.menu(
+        downloads.asked("milestones", "Milestones", view, "timeline_milestones", of, MILESTONES_FILE),
+        downloads.asked("promises", "Promises", view, "timeline_clocks", of, CLOCKS_FILE),
+        downloads.asked("exceptions", "Exceptions", view, "timeline_exceptions", of, EXCEPTIONS_FILE),
+        downloads.asked("objects", "Objects", view, "timeline_objects", of, OBJECTS_FILE),
+    )

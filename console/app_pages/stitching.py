@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from console.access import Right
-from console.components import dialogs, filter_bar, wording
+from console.components import dialogs, downloads, filter_bar, wording
 from console.components.blocks import Tile, amount, bar, empty, head, link, tiles, two_lines
 from console.components.charts import HUES, QUIET, framed, tone
 from console.components.dialogs import Done, Question
@@ -41,6 +41,13 @@ SOURCES = {
     "correlation": "The correlation ID alone",
 }
 CANDIDATES_MOST = 3
+
+
+SHARES_FILE = downloads.columns("day_at system evidence span_count")
+ORPHANS_FILE = downloads.columns(
+    "object_type object_id scope system customer amount currency reporting_amount first_seen_at doubt"
+)
+LINKS_FILE = downloads.columns("source confidence link_count")
 
 
 def shares(view: View) -> None:
@@ -326,3 +333,15 @@ live(shares, every_s=15)
 live(orphans, every_s=10)
 live(by_hand, every_s=10)
 live(links, every_s=15)
+downloads.menu(
+    downloads.asked(
+        "stitching",
+        "Spans by day, system and evidence",
+        view,
+        "stitching",
+        {"days": ask.parameters["days"]},
+        SHARES_FILE,
+    ),
+    downloads.asked("orphans", "Orphans", view, "stitching_orphans", ask.parameters, ORPHANS_FILE),
+    downloads.asked("links", "Links by evidence", view, "stitching_links", {}, LINKS_FILE),
+)

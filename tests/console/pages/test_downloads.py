@@ -61,6 +61,11 @@ def test_parquet_is_exact() -> None:
         ("completeness", {}, "completeness differences"),
         ("forecast", {}, "forecast-now"),
         ("forecast", {"part": "later"}, "forecast-later"),
+        ("dependencies", {}, "systems outages"),
+        ("stitching", {}, "stitching orphans links"),
+        ("classes", {}, "classes classes-by-system rules"),
+        ("ingest", {}, "sources"),
+        ("order", {"type": "order", "id": "SO-2"}, "milestones promises exceptions objects"),
     ],
 )
 def test_whatever_a_page_shows_can_be_taken_away(
