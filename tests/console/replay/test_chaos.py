@@ -91,7 +91,9 @@ def test_a_call_that_never_left_goes_out_after_the_restart_under_the_same_key(ho
     dying.dead.wait(60)
     first.stop()
     assert house.engine.posts == 0
-    assert first.get(plan.plan_id).items[0].outcome == "sent"
+    assert first.get(plan.plan_id).items[0].outcome in ("sent", "uncertain"), (
+        "its key stays reserved; it may be doubted by now"
+    )
     second = house.replays(MANY)
     assert until(second, plan, ended).totals() == {"milestone_reached": 1}
     assert house.engine.calls == Counter({plan.items[0].idempotency_key: 1})
