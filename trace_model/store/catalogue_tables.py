@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
@@ -16,7 +15,8 @@ from trace_model import calendars
 from trace_model.catalogue.calendar_schema import Calendar
 from trace_model.catalogue.check_rules import checks_of, whole_path
 from trace_model.catalogue.payload_rules import json_path
-from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue, Condition, OwnerRule, Promise
+from trace_model.catalogue.schema import Catalogue, Condition, OwnerRule, Promise
+from trace_model.store import catalogue_schemas
 
 FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2035, 12, 31)
 """Deadlines are exact for clocks that start in these years."""
@@ -37,23 +37,9 @@ def _month_closes(calendar: Calendar) -> tuple[calendars.MonthClose, ...]:
     return tuple(calendars.month_closes(calendar, FIRST_DAY, LAST_DAY))
 
 
-_CONDITION = ("regions", "product_lines", "legal_entities", "tiers", "workflows")
-
-
 def fingerprint(catalogue: Catalogue) -> str:
     """Changes whenever anything does that rows are derived from: derived rows of another catalogue are stale."""
     return hashlib.sha256(catalogue.model_dump_json(exclude={"replays", "pollers"}).encode()).hexdigest()[:16]
-
-
-def role_structure(catalogue: Catalogue) -> str:
-    """The `from_json` structure of all roles, NAMES_PER_ROLE slots each, in ROLES order; unused slots never match."""
-    structure: dict[str, str] = {}
-    for role in ROLES:
-        names = catalogue.role_attributes(role)
-        for slot in range(NAMES_PER_ROLE):
-            name = names[slot] if slot < len(names) and names[slot] not in structure else f"\x00{role}.{slot}"
-            structure[name] = "VARCHAR"
-    return json.dumps(structure)
 
 
 def id_paths(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -92,16 +78,6 @@ def id_paths(catalogue: Catalogue) -> list[dict[str, Any]]:
     return rows
 
 
-def object_paths(catalogue: Catalogue) -> list[str]:
-    return [f'$."{row["attribute"]}"' for row in id_paths(catalogue)]
-
-
-def has_odd_ids(catalogue: Catalogue) -> bool:
-    """True where an id attribute's name does not end in `.id` or `_id`, so that no span may skip the id paths."""
-    rows = id_paths(catalogue)
-    return any(not row["attribute"].endswith((".id", "_id")) for row in rows if row["role"] != "share")
-
-
 def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """The `cat_*` tables say exactly what `catalogue` says; runs inside the caller's transaction."""
     c = catalogue
@@ -124,7 +100,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "drift_after": c.checks.drift_after,
             }
         ],
-        _SETTINGS,
+        catalogue_schemas.SETTINGS,
     )
     _table(connection, "cat_rates", [{"currency": k, "rate": float(v)} for k, v in c.rates.items()])
     _table(
@@ -175,7 +151,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for i, r in enumerate(c.relations)
         ],
     )
-    _table(connection, "cat_id_paths", id_paths(c), _ID_PATHS)
+    _table(connection, "cat_id_paths", id_paths(c), catalogue_schemas.ID_PATHS)
     _table(
         connection,
         "cat_operations",
@@ -194,7 +170,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for o in c.operations
         ]
         + [{"operation": check.operation, "label": check.label, "replayable": False, "writes": []} for check in checks],
-        _OPERATIONS,
+        catalogue_schemas.OPERATIONS,
     )
     paths = c.payloads.paths
     _table(
@@ -204,7 +180,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             {"position": i, "field": f.name, "label": f.label, "compare": f.compare, "tolerance": f.tolerance}
             for i, f in enumerate(c.payloads.fields, 1)
         ],
-        _PAYLOAD_FIELDS,
+        catalogue_schemas.PAYLOAD_FIELDS,
     )
     _table(
         connection,
@@ -223,7 +199,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             }
             for i, h in enumerate(c.payloads.hops, 1)
         ],
-        _PAYLOAD_HOPS,
+        catalogue_schemas.PAYLOAD_HOPS,
     )
     _table(
         connection,
@@ -234,7 +210,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for i, f in enumerate(c.payloads.fields, 1)
             for said, means in h.values.get(f.name, {}).items()
         ],
-        _PAYLOAD_VALUES,
+        catalogue_schemas.PAYLOAD_VALUES,
     )
     _table(
         connection,
@@ -252,7 +228,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             }
             for k in checks
         ],
-        _CHECKS,
+        catalogue_schemas.CHECKS,
     )
     _table(
         connection,
@@ -267,7 +243,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             }
             for position, i in enumerate(c.checks.identities)
         ],
-        _IDENTITIES,
+        catalogue_schemas.IDENTITIES,
     )
     _table(
         connection,
@@ -290,21 +266,26 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             | _condition(m.when)
             for i, m in enumerate(c.milestones)
         ],
-        _MILESTONES,
+        catalogue_schemas.MILESTONES,
     )
-    _table(connection, "cat_promises", [_promise(i, of) for i, of in enumerate(c.variants().values())], _PROMISES)
+    _table(
+        connection,
+        "cat_promises",
+        [_promise(i, of) for i, of in enumerate(c.variants().values())],
+        catalogue_schemas.PROMISES,
+    )
     by_name = {k.name: k for k in c.calendars}
     _table(
         connection,
         "cat_promise_variants",
         [_variant(rank, p, by_name[p.calendar]) for of in c.variants().values() for rank, p in enumerate(of)],
-        _VARIANTS,
+        catalogue_schemas.VARIANTS,
     )
     _table(
         connection,
         "cat_pauses",
         [{"pause": p.name, "label": p.label, "position": i, "promises": p.promises} for i, p in enumerate(c.pauses)],
-        _PAUSES,
+        catalogue_schemas.PAUSES,
     )
     _table(
         connection,
@@ -316,10 +297,15 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for kind, names in (("operation", signs.operations), ("milestone", signs.milestones), ("word", signs.words))
             for name in names
         ],
-        _PAUSE_SIGNS,
+        catalogue_schemas.PAUSE_SIGNS,
     )
     _table(connection, "cat_teams", [{"team": t.name, "label": t.label, "runbook": t.runbook} for t in c.teams])
-    _table(connection, "cat_owner_rules", [_owner_rule(i, rule) for i, rule in enumerate(c.owners)], _OWNER_RULES)
+    _table(
+        connection,
+        "cat_owner_rules",
+        [_owner_rule(i, rule) for i, rule in enumerate(c.owners)],
+        catalogue_schemas.OWNER_RULES,
+    )
     _table(
         connection,
         "cat_openings",
@@ -334,7 +320,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for k in c.calendars
             for o in _openings(k)
         ],
-        _OPENINGS,
+        catalogue_schemas.OPENINGS,
     )
     _table(
         connection,
@@ -344,7 +330,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for k in c.calendars
             for s in _start_shifts(k)
         ],
-        _SHIFTS,
+        catalogue_schemas.SHIFTS,
     )
     _table(
         connection,
@@ -354,170 +340,8 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             for k in c.calendars
             for m in _month_closes(k)
         ],
-        _CLOSES,
+        catalogue_schemas.CLOSES,
     )
-
-
-_TEXTS = pa.list_(pa.string())
-_INSTANT = pa.timestamp("us", "UTC")
-_CONDITIONS = [(name, _TEXTS) for name in _CONDITION]
-_ID_PATHS = pa.schema(
-    [
-        ("position", pa.int32()),
-        ("attribute", pa.string()),
-        ("role", pa.string()),
-        ("object_type", pa.string()),
-        ("child_type", pa.string()),
-        ("kind", pa.string()),
-        ("alias_system", pa.string()),
-        ("scope", pa.string()),
-        ("amount_position", pa.int32()),
-        ("quantity_position", pa.int32()),
-    ]
-)
-_SETTINGS = pa.schema(
-    [
-        ("reporting_currency", pa.string()),
-        ("stuck_after_s", pa.int64()),
-        ("retry_outcomes", _TEXTS),
-        ("give_up_after_s", pa.int64()),
-        ("not_over", _TEXTS),
-        ("over_tolerance", pa.float64()),
-        ("billed_by", pa.string()),
-        ("recurring", _TEXTS),
-        ("drift_after", pa.int64()),
-    ]
-)
-_CHECKS = pa.schema(
-    [(name, pa.string()) for name in ("operation", "kind", "label", "class", "category", "why", "system", "milestone")]
-)
-_IDENTITIES = pa.schema(
-    [
-        ("position", pa.int32()),
-        ("object_type", pa.string()),
-        ("identity", pa.string()),
-        ("label", pa.string()),
-        ("path_positions", pa.list_(pa.int32())),
-    ]
-)
-_PAYLOAD_FIELDS = pa.schema(
-    [
-        ("position", pa.int32()),
-        ("field", pa.string()),
-        ("label", pa.string()),
-        ("compare", pa.string()),
-        ("tolerance", pa.decimal128(18, 4)),
-    ]
-)
-_PAYLOAD_HOPS = pa.schema(
-    [
-        ("position", pa.int32()),
-        ("hop", pa.string()),
-        ("label", pa.string()),
-        ("operations", _TEXTS),
-        ("parts", pa.bool_()),
-        ("path_positions", pa.list_(pa.int32())),
-    ]
-)
-_PAYLOAD_VALUES = pa.schema(
-    [("hop", pa.string()), ("field_position", pa.int32()), ("said", pa.string()), ("means", pa.string())]
-)
-_OPERATIONS = pa.schema(
-    [
-        ("operation", pa.string()),
-        ("object_type", pa.string()),
-        ("system", pa.string()),
-        ("label", pa.string()),
-        ("replayable", pa.bool_()),
-        ("writes", _TEXTS),
-        ("give_up_after_s", pa.int64()),
-        ("milestone", pa.string()),
-        ("milestone_object_type", pa.string()),
-    ]
-)
-_MILESTONES = pa.schema(
-    [
-        ("milestone", pa.string()),
-        ("label", pa.string()),
-        ("position", pa.int32()),
-        ("object_type", pa.string()),
-        ("covers", pa.string()),
-        ("expected", pa.string()),
-        ("is_final", pa.bool_()),
-        ("cancels", pa.bool_()),
-        ("undoes", pa.string()),
-        ("lessens", pa.bool_()),
-        ("owner_team", pa.string()),
-        ("system", pa.string()),
-        *_CONDITIONS,
-    ]
-)
-_PROMISES = pa.schema(
-    [
-        ("promise", pa.string()),
-        ("label", pa.string()),
-        ("position", pa.int32()),
-        ("start", pa.string()),
-        ("stop", pa.string()),
-        ("within_s", pa.float64()),
-        ("calendar", pa.string()),
-    ]
-)
-_VARIANTS = pa.schema(
-    [
-        ("promise", pa.string()),
-        ("variant", pa.string()),
-        ("rank", pa.int32()),
-        ("condition_count", pa.int32()),
-        ("condition_words", pa.string()),
-        ("within_s", pa.float64()),
-        ("at_risk_part", pa.float64()),
-        ("by_close", pa.bool_()),
-        ("calendar", pa.string()),
-        ("owner_team", pa.string()),
-        ("valid_from_at", _INSTANT),
-        ("valid_until_at", _INSTANT),
-        ("customers", _TEXTS),
-        ("min_amount", pa.float64()),
-        ("below_amount", pa.float64()),
-        *_CONDITIONS,
-    ]
-)
-_PAUSES = pa.schema([("pause", pa.string()), ("label", pa.string()), ("position", pa.int32()), ("promises", _TEXTS)])
-_PAUSE_SIGNS = pa.schema(
-    [("pause", pa.string()), ("is_opening", pa.bool_()), ("kind", pa.string()), ("name", pa.string())]
-)
-_OWNER_RULES = pa.schema(
-    [
-        ("position", pa.int32()),
-        ("team", pa.string()),
-        ("classes", _TEXTS),
-        ("categories", _TEXTS),
-        ("systems", _TEXTS),
-        ("legal_entities", _TEXTS),
-        ("regions", _TEXTS),
-        ("min_amount", pa.float64()),
-        ("person", pa.string()),
-        ("customers", _TEXTS),
-        ("escalate_after_s", pa.float64()),
-        ("escalate_calendar", pa.string()),
-        ("escalate_team", pa.string()),
-        ("escalate_person", pa.string()),
-    ]
-)
-_OPENINGS = pa.schema(
-    [
-        ("calendar", pa.string()),
-        ("opens_at", _INSTANT),
-        ("closes_at", _INSTANT),
-        ("worked_before_s", pa.float64()),
-        ("worked_before_us", pa.int64()),
-    ]
-)
-_SHIFTS = pa.schema(
-    [("calendar", pa.string()), ("from_at", _INSTANT), ("until_at", _INSTANT), ("counts_from_at", _INSTANT)]
-)
-_CLOSES = pa.schema([("calendar", pa.string()), ("from_at", _INSTANT), ("until_at", _INSTANT), ("closes_at", _INSTANT)])
 
 
 def _promise(position: int, variants: list[Promise]) -> dict[str, Any]:
