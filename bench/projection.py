@@ -1,9 +1,9 @@
 """What deriving costs: `python -m bench projection`, or `python -m bench.projection --orders 1000000`.
 
 The history is one of ordinary orders, about 20 spans each in five or six traces, twelve attributes on an operation's span,
-every third invoice over three orders, every payment over four and of what they were billed; one payment in eighty never comes. Six orders in a hundred fail at
-first; two minutes later nine in ten of these pass, and the tenth stays. It is recorded in the order in which it would arrive:
-quotes of today's orders with shipments of last week's and payments of last month's.
+every third invoice over three orders, every payment over four and of what they were billed; one payment in eighty never
+comes. Six orders in a hundred fail at first; two minutes later nine in ten of these pass, and the tenth stays. It is recorded
+in the order in which it would arrive: quotes of today's orders with shipments of last week's and payments of last month's.
 A batch is 5,000 spans: the next hour of that estate, and 5 % of it about orders of any age. Machines are shared: medians.
 """
 
@@ -80,7 +80,7 @@ select md5(number || '/' || trace)::uuid as trace_id, (number * 32 + trace * 8 +
         + case when says = 'again' then 120000000000 else 0 end as start_unix_ns,
     start_unix_ns + 150000000 as end_unix_ns, (case when fails then 2 else 1 end)::utinyint as status_code,
     case when fails then 'upstream answered 503' end as status_message, null::varchar as trace_state,
-    case case when says = 'again' then 'order' else says end
+    case replace(says, 'again', 'order')
         when 'call' then to_json({{'server.address': 'erp-de', 'http.request.method': 'POST', 'http.response.status_code': 200,
             'url.full': 'https://erp-de.example/api/' || number, 'messaging.message.conversation_id': correlation}})
         when 'served' then to_json({{'http.request.method': 'POST', 'http.route': '/v1', 'messaging.message.conversation_id': correlation}})

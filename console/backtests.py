@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import threading
@@ -12,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from trace_model.errors import CashtrailError
+from console.background import fault_of
 from trace_model.store import Store
 from trace_model.store.forecasts import Backtest, Forecasts
 
 KEPT = 16
 NICENESS = 10
 """How far a walk stands back for threads that answer people (`nice`, Linux)."""
-log = logging.getLogger("cashtrail.console")
 
 
 @dataclass
@@ -71,14 +69,10 @@ class Backtests:
                 time.sleep(time.monotonic() - since)
                 since = time.monotonic()
 
-            try:
+            def walked() -> None:
                 walk.result = Forecasts(self._store).backtest(walk.as_of, days=walk.days, on_progress=told)
-            except CashtrailError as fault:
-                walk.fault = str(fault)
-            except Exception as fault:
-                # whoever waits for it must hear that it ended
-                log.exception("a backtest failed")
-                walk.fault = f"the backtest failed: {type(fault).__name__}; the console's log says more"
+
+            walk.fault = fault_of(walked, "the backtest")
 
 
 _of_store: WeakKeyDictionary[Store, Backtests] = WeakKeyDictionary()

@@ -6,7 +6,6 @@ The same service for page and API. A trial changes nothing; it costs a rebuild, 
 from __future__ import annotations
 
 import hashlib
-import logging
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,9 +13,10 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from console.access import Principal, Right
+from console.background import fault_of
 from trace_model.catalogue import loader
 from trace_model.catalogue.schema import Catalogue
-from trace_model.errors import CashtrailError, CatalogueError, Refused, UnknownThing
+from trace_model.errors import CatalogueError, Refused, UnknownThing
 from trace_model.store import Store
 from trace_model.store.store import rules_of
 from trace_model.store.trial import DAYS_MOST, Trial, compare
@@ -24,7 +24,6 @@ from trace_model.store.trial import DAYS_MOST, Trial, compare
 NAME = "new catalogue"
 TEXT_MOST = 2_000_000
 KEPT = 5
-log = logging.getLogger("cashtrail.console")
 
 
 @dataclass
@@ -104,14 +103,10 @@ class CatalogueTrials:
         def told(step: str, share: float) -> None:
             run.step, run.share = step, share
 
-        try:
+        def tried() -> None:
             run.trial = compare(self._store, catalogue, as_of=run.as_of, days=run.days, on_progress=told)
-        except CashtrailError as fault:
-            run.fault = str(fault)
-        except Exception as fault:
-            # whoever waits for it must hear that it ended
-            log.exception("the trial of a catalogue failed")
-            run.fault = f"the trial failed: {type(fault).__name__}; the console's log says more"
+
+        run.fault = fault_of(tried, "the trial")
 
 
 _of_store: WeakKeyDictionary[Store, CatalogueTrials] = WeakKeyDictionary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -15,7 +16,7 @@ from console.components.shell import heading
 from console.components.signs import CLOCK, badge, known
 from console.components.table import Column, table
 from console.components.view import View, look
-from console.filters import FORECAST, PAGE_ROWS
+from console.filters import FORECAST, PAGE_ROWS, Asked
 
 PARTS = {"now": "Running promises", "later": "Promises to come"}
 QUESTIONS = {"now": "forecast_clocks", "later": "forecast_later"}
@@ -116,8 +117,8 @@ def _none(view: View, part: str) -> Html:
     )
 
 
-def _with_part(ask: Any, part: str) -> Any:
-    return type(ask)(ask.parameters, {**ask.given, **({"part": part} if part != "now" else {})}, ask.problems)
+def _with_part(ask: Asked, part: str) -> Asked:
+    return ask if part == "now" else replace(ask, given={**ask.given, "part": part})
 
 
 def _part() -> str:

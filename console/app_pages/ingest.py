@@ -30,8 +30,6 @@ TIES = (
     ("by_correlation", "The correlation ID alone"),
     ("unstitched_count", "Nothing: not tied to any object"),
 )
-
-
 SOURCES_FILE = downloads.columns("source system span_count last_received_at lag_s")
 
 
