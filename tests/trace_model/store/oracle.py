@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -71,8 +71,13 @@ class Oracle:
         catalogue: Catalogue,
         deeds: dict[tuple[str, str], list[tuple[float, bool, str]]] | None = None,
         tied_by_hand: Sequence[tuple[str, str]] = (),
+        won: Mapping[tuple[str, str, str], Mapping[str, Any]] | None = None,
     ) -> None:
-        """`tied_by_hand`: child and parent of each link that a person made and nobody took back, as `invoice:INV-1`."""
+        """`tied_by_hand`: child and parent of each link that a person made and nobody took back, as `invoice:INV-1`.
+
+        `won`: by (type, id, scope), what won where two spans of one instant say different things of an object and either may win.
+        """
+        self.won = won or {}
         self.c = catalogue
         self.deeds = deeds or {}
         self.tied_by_hand = tied_by_hand
@@ -219,6 +224,7 @@ class Oracle:
         for key in {f["object"] for f in self.facts}:
             facts = [f for f in self.facts if f["object"] == key]
             own = [f | {"region": f["said"].attribute("q2c.region")} for f in facts if f["via"] != "relation"]
+            priced = [f for f in facts if f["amount"] is not None and f["currency"] is not None]
             bystander = key[0] not in self.traversed | has_alias
             first = min(((f["via"] == "relation" and not bystander), f["said"].span.at) for f in facts)
             objects[key] = {
@@ -230,6 +236,7 @@ class Oracle:
                     if ((f["via"] == "relation" and not bystander), f["said"].span.at) == first
                 },
                 "amount": {None} if bystander else self.last_said(facts, "amount"),
+                "currency": {None} if bystander else self.last_said(priced or facts, "currency"),
                 "quantity": {None} if bystander else self.last_said(facts, "quantity"),
                 "region": {None} if bystander else self.last_said(own, "region"),
             }
@@ -375,9 +382,8 @@ class Oracle:
             }
         for (child, parent, kind), link in links.items():
             siblings = [k for k in links if (k[0], k[1][0], k[2]) == (child, parent[0], kind)]
-            link["share"] = self.weight(links, siblings, link) / sum(
-                self.weight(links, siblings, links[s]) for s in siblings
-            )
+            weights = self.weights(links, siblings)
+            link["share"] = weights[child, parent, kind] / sum(weights.values())
             positions = [self.relation(child[0], k[1][0]) for k in links if k[0] == child and k[2] == "part_of"]
             link["allocating"] = kind == "part_of" and self.relation(child[0], parent[0]) == min(
                 p for p in positions if p is not None
@@ -390,13 +396,29 @@ class Oracle:
         value: Decimal | None = max(known)[1] if known else None
         return value
 
-    @staticmethod
-    def weight(links: dict[Any, Any], siblings: list[Any], link: dict[str, Any]) -> Fraction:
+    def weights(self, links: dict[Any, Any], siblings: list[Any]) -> dict[Any, Fraction]:
+        """How much each of the parents of one child and type counts, by its link."""
         for measure in ("amount", "quantity"):
-            known = [links[s][measure] for s in siblings if links[s][measure] is not None]
-            if len(known) == len(siblings) and sum(known) > 0:
-                return Fraction(link[measure])
-        return Fraction(1)
+            known = {s: links[s][measure] for s in siblings if links[s][measure] is not None}
+            if len(known) == len(siblings) and sum(known.values()) > 0:
+                return {s: Fraction(n) for s, n in known.items()}
+        measure = "quantity" if self.settled(siblings[0][0], "amount") is None else "amount"
+        worth = {s: self.settled(s[1], measure) for s in siblings}
+        if measure == "quantity" or len({self.settled(s[1], "currency") for s in siblings}) == 1:
+            known = {s: n for s, n in worth.items() if n is not None and n > 0}
+            if len(known) == len(siblings):
+                return {s: Fraction(n) for s, n in known.items()}
+        return dict.fromkeys(siblings, Fraction(1))
+
+    def settled(self, mention: Mention, what: str) -> Any:
+        """What is said of an object; where either of two may win, the one that did. Nothing of one that only links speak of."""
+        may_be = self.objects[mention][what] if mention in self.objects else {None}
+        if len(may_be) == 1:
+            return next(iter(may_be))
+        object_type, _, scope, object_id = mention
+        value = self.won[object_type, object_id, scope][what]
+        assert value in may_be, (mention, what)
+        return value
 
     # -- timelines -----------------------------------------------------------------------------------------------
 

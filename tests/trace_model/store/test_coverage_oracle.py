@@ -44,7 +44,8 @@ def commerce(by: random.Random) -> tuple[Story, dict[str, tuple[int, int]], list
         shares = {}
         for invoice in of:
             for order, share in invoice.shares.items():
-                shares[order] = shares.get(order, Fraction(0)) + share / len(of)
+                part = Fraction(invoice.worth, sum(i.worth for i in of))
+                shares[order] = shares.get(order, Fraction(0)) + share * part
         back = next(clock) if by.random() < 0.3 else None
         s.does("psp.apply_payment", at, payment=f"PAY-{n}", payment_invoice=[i.id for i in of], amount=amount)
         if back is not None:

@@ -22,14 +22,15 @@ NAME = "(o.object_type, o.object_id, o.scope)"
 def test_sql_derives_what_a_slow_reading_derives(
     spans: list[Span], done: list[Deed], ties: list[tuple[str, str]]
 ) -> None:
-    rows, oracle = told(spans, by=impatient()), Oracle(spans, impatient(), said_by_people(done), ties)
+    rows = told(spans, by=impatient())
+    derived = objects_of(rows)
+    oracle = Oracle(spans, impatient(), said_by_people(done), ties, derived)
     for deed in done:
         rows.do(deed)
     spoken_of = {f"{object_type}:{object_id}" for object_type, _, _, object_id in oracle.objects}
     for child, parent in ties:
         if {child, parent} <= spoken_of:  # others are refused before they are kept (console.linking)
             rows.tie(child, parent)
-    derived = objects_of(rows)
     assert set(derived) == {short(o) for o in oracle.objects}
     for mention, may_be in oracle.objects.items():
         for name, value in derived[short(mention)].items():
@@ -108,6 +109,7 @@ def objects_of(rows: Rows) -> dict[Any, Any]:
     return {
         named(r, "o"): {
             "amount": r["amount"],
+            "currency": r["currency"],
             "first_seen": (r["first_seen_at"] - instant(0)).total_seconds(),
             "last_seen": (r["last_seen_at"] - instant(0)).total_seconds(),
             "system": r["system"],

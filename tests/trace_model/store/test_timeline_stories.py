@@ -95,52 +95,6 @@ def test_one_quote_of_two_orders_stands_whole_in_both_and_does_not_join_them() -
         assert rows.milestones(f"order:SO-{number}")["quote_accepted"]["coverage"] == "complete"
 
 
-def consolidated() -> Story:
-    s = Story()
-    s.does("crm.submit_order", 0, order="SO-1", amount="60.00")
-    s.does("crm.submit_order", 1, order="SO-2", amount="40.00")
-    s.does(
-        "billing.issue_invoice", 9, invoice="INV-1", invoice_order=["SO-1", "SO-2"], amount="100.00",
-        more={"q2c.invoice.order.amount": ["60.00", "40.00"]},
-    )  # fmt: skip
-    return s
-
-
-def test_a_consolidated_invoice_covers_each_order_by_the_amounts_it_names() -> None:
-    rows = told(consolidated().spans)
-    assert rows.shares() == {"invoice:INV-1": {"order:SO-1": 0.6, "order:SO-2": 0.4}}
-    for lead, amount in (("order:SO-1", "60.0000"), ("order:SO-2", "40.0000")):
-        issued = rows.milestones(lead)["invoice_issued"]
-        assert (issued["coverage"], issued["covered_amount"]) == ("complete", Decimal(amount))
-
-
-def test_a_payment_over_invoices_of_different_orders_never_melts_them_into_one() -> None:
-    s = Story()
-    for number, amount in ((1, "70.00"), (2, "30.00")):
-        s.does("crm.submit_order", number, order=f"SO-{number}", amount=amount)
-        s.does("billing.issue_invoice", 9, invoice=f"INV-{number}", invoice_order=f"SO-{number}", amount=amount)
-    s.does(
-        "psp.apply_payment", 20, payment="PAY-1", payment_invoice=["INV-1", "INV-2"], amount="100.00",
-        more={"q2c.payment.invoice.amount": ["70.00", "30.00"]},
-    )  # fmt: skip
-    rows = told(s.spans)
-    assert set(rows.members("order:SO-1")) == {"order:SO-1", "invoice:INV-1", "payment:PAY-1"}
-    assert rows.shares()["payment:PAY-1"] == {"order:SO-1": 0.7, "order:SO-2": 0.3}
-    assert rows.milestones("order:SO-2")["payment_applied"]["covered_amount"] == Decimal("30.0000")
-
-
-def test_a_third_is_given_to_the_cent_and_nothing_is_lost() -> None:
-    s = Story()
-    for number in (1, 2, 3):
-        s.does("crm.submit_order", number, order=f"SO-{number}", amount="33.34")
-    s.does("billing.issue_invoice", 9, invoice="INV-1", invoice_order=["SO-1", "SO-2", "SO-3"], amount="100.00")
-    rows = told(s.spans)
-    given = sorted(rows.members(lead)["invoice:INV-1"]["amount"] for lead in rows.leads())
-    assert given == [Decimal("33.3300"), Decimal("33.3300"), Decimal("33.3400")]
-    covered = [rows.milestones(lead)["invoice_issued"]["covered_amount"] for lead in rows.leads()]
-    assert sorted(covered) == given
-
-
 def test_what_is_reached_over_two_kinds_of_parent_is_counted_once() -> None:
     """The invoice names its order and its shipment; the shipment names the order, too."""
     s = Story()
