@@ -35,14 +35,17 @@ ROWS = (
         case when e = 1 and i % 50 = 7 then opened_at + interval 8 minute end, $now - to_seconds(1000 + (i * 7919) % 2500000)
         from (select i, e, $now - to_seconds(1000 + (i * 7919) % 2500000) + to_minutes(8 * (e - 1)) as opened_at
             from range($exceptions) t(i), range(1, 3) u(e) where e = 1 or i % 50 = 7)""",
-    """insert into timelines select i::ubigint, 'order', 'SO-' || i, 'C-' || i % 4000, 'Customer ' || i % 4000, 100 + i % 9000, 'EUR', 100 + i % 9000, 10,
-        ['EMEA', 'AMER', 'APAC'][1 + i % 3], 'hardware', ['DE01', 'US01'][1 + i % 2], 'smb', null, $now - interval 40 day, $now - interval 20 day,
-        'order_submitted', null, case when i % 10 = 3 then $now - interval 20 day end, null
+    """insert into timelines by name select i::ubigint as lead_key, 'order' as lead_type, 'SO-' || i as lead_id, '' as lead_scope,
+        'C-' || i % 4000 as customer_id, 'Customer ' || i % 4000 as customer_name, 100 + i % 9000 as amount, 'EUR' as currency,
+        100 + i % 9000 as reporting_amount, 10 as quantity, ['EMEA', 'AMER', 'APAC'][1 + i % 3] as region, 'hardware' as product_line,
+        ['DE01', 'US01'][1 + i % 2] as legal_entity, 'smb' as tier, $now - interval 40 day as started_at, $now - interval 20 day as last_progress_at,
+        'order_submitted' as last_milestone, case when i % 10 = 3 then $now - interval 20 day end as completed_at
         from range($exceptions) t(i)""",
     """insert into clocks by name select i::ubigint as lead_key, 'order_acceptance' as promise, 'standard' as variant, $now - interval 40 day as started_at,
         $now - interval 40 day as holds_from, $now + to_seconds((i * 7919) % 500000 - 250000) as at_risk_at, $now + to_seconds((i * 7919) % 500000) as due_at,
         case when i % 10 = 3 then $now - interval 20 day end as stopped_at, 7200 as target_s from range($exceptions) t(i)""",
-    "insert into timeline_members select i::ubigint, i::ubigint, 'order', 0, 'self', 1.0, 100, 10, null from range($exceptions) t(i)",
+    """insert into timeline_members by name select i::ubigint as lead_key, i::ubigint as object_key, 'order' as object_type, 0 as depth,
+        'self' as direction, 1.0 as share, 100 as amount, 10 as quantity from range($exceptions) t(i)""",
     """insert into operation_runs select uuid(), i::ubigint, i - $runs, ['erp.create_order', 'tax.determine', 'billing.issue_invoice'][1 + i % 3], (i % $exceptions)::ubigint,
         ['erp-de', 'erp-us', 'tax', 'billing'][1 + i % 4], null, $now - to_seconds((i * 7919) % 2500000), $now - to_seconds((i * 7919) % 2500000), true, 1, 'gave_up', null, 0,
         'E', null, 503, 'failed', null, md5((i % $groups)::varchar) from range($runs) t(i)""",
@@ -52,10 +55,10 @@ ROWS = (
 )  # fmt: skip
 
 
-def filled() -> Store:
+def filled(exceptions: int = EXCEPTIONS, groups: int = GROUPS, runs: int = RUNS) -> Store:
     """A store in memory that holds the derived rows of the bar."""
     store = Store(None, load(), clock=lambda: NOW, threads=2)
-    given = {"groups": GROUPS, "exceptions": EXCEPTIONS, "runs": RUNS, "now": NOW}
+    given = {"groups": groups, "exceptions": exceptions, "runs": runs, "now": NOW}
     with store.database.reading() as c:
         for text in ROWS:
             c.execute(text, {name: value for name, value in given.items() if f"${name}" in text})
