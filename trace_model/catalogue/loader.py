@@ -185,6 +185,9 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
             yield from known("operation", operation, ("milestones", i, "operations", j), user)
         if m.undoes:
             yield from known("milestone", m.undoes, ("milestones", i, "undoes"), user)
+    for i, s in enumerate(c.systems):
+        if s.silent_calendar:
+            yield from known("calendar", s.silent_calendar, ("systems", i, "silent_calendar"), f"system '{s.name}'")
     for i, p in enumerate(c.promises):
         user = f"promise '{p.name}'"
         if p.start != "start":

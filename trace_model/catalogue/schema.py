@@ -126,6 +126,9 @@ class System(Part):
         default=None, description="what rule packs know it by: sap, salesforce, netsuite, stripe ..."
     )
     silent_after_s: int = Field(default=2400, ge=60, description="no span for this long is shown as 'no data'")
+    silent_calendar: Name | None = Field(
+        default=None, description="the calendar in whose working time that silence counts; around the clock without one"
+    )
 
 
 class Alias(Part):

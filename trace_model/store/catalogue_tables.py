@@ -114,6 +114,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "product": s.product or s.name,
                 "owner_team": s.owner_team,
                 "silent_after_s": s.silent_after_s,
+                "silent_calendar": s.silent_calendar or "",
             }
             for s in c.systems
         ],

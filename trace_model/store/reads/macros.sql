@@ -72,8 +72,24 @@ where t.started_at <= as_of;
 -- is_down: whether a system is down by its calls of ten minutes: half or more of at least five failed.
 create or replace macro is_down(call_count, failed_count) as call_count >= 5 and failed_count * 2 >= call_count;
 
+-- worked_s: the working time of a calendar until an instant, in seconds since its first opening; null before that, and where there is no such calendar.
+create or replace macro worked_s(in_calendar, at_instant) as (
+    select arg_max(o.worked_before_s + least(epoch(at_instant) - epoch(o.opens_at), epoch(o.closes_at) - epoch(o.opens_at)), o.opens_at)
+    from cat_openings o
+    where o.calendar = in_calendar and o.opens_at <= at_instant
+);
+-- instant_worked: the instant at which a calendar has worked for so many seconds.
+create or replace macro instant_worked(in_calendar, seconds) as (
+    select arg_max(o.opens_at + to_microseconds(round((seconds - o.worked_before_s) * 1000000)::bigint), o.worked_before_s)
+    from cat_openings o
+    where o.calendar = in_calendar and o.worked_before_s < seconds
+);
+-- silence_s: for how long nothing was heard, in the working time of a calendar; around the clock where there is none ('').
+create or replace macro silence_s(in_calendar, heard_at, as_of) as
+    coalesce(worked_s(in_calendar, as_of) - worked_s(in_calendar, heard_at), epoch(as_of) - epoch(heard_at));
+
 -- system_states: one row per declared system, and when it was last heard of. state: down (is_down), degraded (a tenth or more of at least five calls
--- of ten minutes failed), silent (no span for its silent_after_s), up; unknown where it was never heard of.
+-- of ten minutes failed), silent (no span for its silent_after_s of its silent_calendar), up; unknown where it was never heard of.
 create or replace macro system_states(as_of) as table
 with recent as (
     select system, count(*) as call_count, count(*) filter (is_error) as failed_count
@@ -89,7 +105,7 @@ select s.name as system, s.label, s.kind, s.owner_team, l.last_seen_at,
         when l.last_seen_at is null then 'unknown'
         when is_down(r.call_count, r.failed_count) then 'down'
         when r.call_count >= 5 and r.failed_count * 10 >= r.call_count then 'degraded'
-        when epoch(as_of::timestamptz) - epoch(l.last_seen_at) > s.silent_after_s then 'silent'
+        when silence_s(s.silent_calendar, l.last_seen_at, as_of::timestamptz) > s.silent_after_s then 'silent'
         else 'up'
     end as state
 from cat_systems s

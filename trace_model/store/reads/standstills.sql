@@ -33,7 +33,7 @@ heard as (
 ),
 silences as (  -- the system that the catalogue names, or others of its product: one of them is this order's
     select d.name as system, any_value(d.label) as label, any_value(d.owner_team) as owner_team, max(h.seen_at) as seen_at,
-        coalesce(bool_and(epoch($as_of::timestamptz) - epoch(h.seen_at) > s.silent_after_s) filter (h.seen_at is not null), false) as is_silent
+        coalesce(bool_and(silence_s(s.silent_calendar, h.seen_at, $as_of::timestamptz) > s.silent_after_s) filter (h.seen_at is not null), false) as is_silent
     from cat_systems d join cat_systems s on s.product = d.product left join heard h on h.system = s.name
     group by d.name
 ),

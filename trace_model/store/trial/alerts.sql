@@ -68,17 +68,26 @@ heard as (
     select f.system, min(f.ended_at) as first_at, max(f.ended_at) as last_at
     from object_facts f, span s
     where f.ended_at <= s.until_at and f.ended_at > s.from_at - to_seconds((select max(silent_after_s) from cat_systems))
+        - to_days(case when exists (from cat_systems where silent_calendar <> '') then 14 else 0 end)  -- an office may be closed for so long
     group by f.system, time_bucket(interval 1 minute, f.ended_at)
 ),
 pauses as (
     select system, last_at, lead(first_at) over (partition by system order by first_at) as next_at from heard
 ),
+quiet as materialized (
+    select p.*, c.silent_after_s, c.silent_calendar
+    from pauses p join cat_systems c on c.name = p.system
+    where coalesce(p.next_at, $as_of) > p.last_at + to_seconds(c.silent_after_s)
+),
+silences as (
+    select system, next_at,
+        coalesce(instant_worked(silent_calendar, worked_s(silent_calendar, last_at) + silent_after_s), last_at + to_seconds(silent_after_s)) as since
+    from quiet
+),
 systems as (
     select 'outage' as kind, o.system, o.since, o.until from outages o
     union all
-    select 'silent', p.system, p.last_at + to_seconds(c.silent_after_s), p.next_at
-    from pauses p join cat_systems c on c.name = p.system
-    where coalesce(p.next_at, $as_of) > p.last_at + to_seconds(c.silent_after_s)
+    select 'silent', system, since, next_at from silences where since < coalesce(next_at, $as_of)
 ),
 exceptions as (
     select 'exception' as kind, 'exception:' || f.exception_id || ':' || f.episode as subject, f.lead_key, f.object_type, f.object_id, f.object_scope, f.owner_team,
