@@ -9,7 +9,7 @@ import streamlit as st
 from console.components import dialogs, rooms, shell
 from console.components.live import guarded
 from console.components.panel import going
-from console.components.view import look
+from console.components.view import look_anew
 from console.page_timings import timed
 
 ICON = Path(__file__).parent / "static" / "favicon.svg"
@@ -25,7 +25,7 @@ st.set_page_config(page_title=f"{page.title} · Cashtrail", page_icon=ICON, layo
 
 if shell.sign_in() and not going():
     with timed(room.path):
-        view = look()
+        view = look_anew()
         view.answers.ask_ahead(view.page, view.moment)
         shell.sidebar(room)
         body = st.container()

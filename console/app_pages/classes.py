@@ -9,7 +9,6 @@ import streamlit as st
 
 from console.components import downloads, filter_bar, wording
 from console.components.blocks import Tile, bar, empty, head, link, tiles, two_lines
-from console.components.live import live
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
@@ -211,14 +210,14 @@ view = look()
 ask = filter_bar.asked(JUDGED)
 heading(view, "Classes")
 filter_bar.choice("days", "30 days", {"7": "7 days", "30": "30 days", "90": "90 days"}, ask, width=120)
-live(shares)
-live(confusion)
+shares(view)
+confusion(view)
 left, right = st.columns([2, 3], gap="medium")
 with left:
-    live(systems)
+    systems(view)
 with right:
-    live(rules)
-live(proposals)
+    rules(view)
+proposals(view)
 downloads.menu(
     downloads.asked("classes", "Verdicts and corrections", view, "class_confusion", {"days": _days()}, CONFUSION_FILE),
     downloads.asked("classes-by-system", "By system", view, "class_systems", {"days": _days()}, SYSTEMS_FILE),

@@ -221,7 +221,7 @@ asked = {k: v for k, v in ask.parameters.items() if k not in ("over", "period")}
 }
 by_period = {k: v for k, v in asked.items() if k in ("from_day", "until_day", "legal_entity", "currency")}
 by_period["period"] = ask.parameters["period"]
-with heading(view, "Completeness", stands=True):
+with heading(view, "Completeness"):
     downloads.menu(
         downloads.asked("completeness", "Totals by period, entity and currency", view, "completeness", by_period, FILE),
         downloads.asked(

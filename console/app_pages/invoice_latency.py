@@ -246,7 +246,7 @@ measured = [promise for promise in current().store.catalogue.promises if promise
 wanted = st.query_params.get("promise", "invoice_latency")
 promise = next((one for one in measured if one.name == wanted), measured[0] if measured else None)
 asked = {"start": promise.start, "stop": promise.stop, "days": ask.parameters["days"], **segments} if promise else {}
-with heading(view, "Invoice latency" if promise is None else promise.label, stands=True):
+with heading(view, "Invoice latency" if promise is None else promise.label):
     downloads.menu(*files(view))
 if promise is None:
     panel(empty("Nothing to measure.", "The catalogue has no promise between two milestones."), key="no_promise")

@@ -421,7 +421,7 @@ ask = filter_bar.asked(KPIS)
 asked_kpi = st.query_params.get("kpi", "cycle_time")
 asked_kpi = asked_kpi if asked_kpi in DURATIONS else "cycle_time"
 asked = {name: ask.parameters[name] for name in ("region", "product_line", "legal_entity")}
-offers = heading(view, "KPIs", stands=True)
+offers = heading(view, "KPIs")
 with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     part = filter_bar.part("part", "Part", PARTS)
     if part in ("flow", "ageing"):

@@ -8,7 +8,7 @@ import streamlit as st
 
 from console.components import filter_bar, wording
 from console.components.blocks import amount, empty, head, link, notice, two_lines
-from console.components.live import guarded, live
+from console.components.live import guarded
 from console.components.markup import Html, join, tag
 from console.components.panel import panel
 from console.components.shell import heading
@@ -162,7 +162,7 @@ def _owner(team: str | None, person: str | None) -> Html:
 
 view = look()
 heading(view, "Owners")
-live(teams)
+teams(view)
 rules_now()
 panel(
     join([head("Try other rules", note="nothing is changed here", more=link("Exceptions", view.link("exceptions")))]),

@@ -8,7 +8,6 @@ import streamlit as st
 
 from console.components import downloads, filter_bar, path_chart, wording
 from console.components.blocks import Tile, amount, empty, head, tiles
-from console.components.live import live
 from console.components.markup import join, tag
 from console.components.panel import go_to, panel
 from console.components.shell import heading
@@ -206,5 +205,5 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.clear(ask, PROCESS)
 filter_bar.problems(ask)
 chart(view)
-live(orders, every_s=20)
-live(lists, every_s=20)
+orders(view)
+lists(view)

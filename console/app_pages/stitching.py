@@ -329,10 +329,10 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.choice("type", "Orphans of type", types, ask)
     filter_bar.clear(ask, STITCHING)
 filter_bar.problems(ask)
-live(shares, every_s=15)
-live(orphans, every_s=10)
-live(by_hand, every_s=10)
-live(links, every_s=15)
+shares(view)
+live(orphans)
+live(by_hand)
+links(view)
 downloads.menu(
     downloads.asked(
         "stitching",

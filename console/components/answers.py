@@ -4,12 +4,18 @@ A live screen shows a *moment*: an instant that moves on when something new is s
 most every `LIVE_EVERY_S`, and less often where answering takes long. Within a moment a question with the same parameters
 is asked once, however many are looking. What a page was shown by is remembered: at its next opening all of it is asked at
 once, side by side, while its script goes through it one by one.
+
+A room that reads the whole history shows a moment of its own (`Standing`), which moves on about once a minute while
+somebody looks, and is answered before it is shown (docs/decisions/008-rooms-of-the-whole-history-stand.md).
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +36,11 @@ KEPT_ANSWERS = 400
 REMEMBERED_S = 600.0
 """How long it is remembered that a page asked something."""
 REMEMBERED_PAGES = 200
+STANDS_S = 60.0
+"""For how long at least a room of the whole history shows one moment."""
+NICENESS = 10
+"""How far the answering of moments that nobody waits for stands back for threads that answer people (`nice`, Linux)."""
+log = logging.getLogger("cashtrail.console")
 
 
 @dataclass(frozen=True)
@@ -54,6 +65,7 @@ class Answers:
         self._answers: OrderedDict[Any, Future[pa.Table]] = OrderedDict()
         self._shown_by: OrderedDict[str, dict[Any, tuple[float, str, dict[str, Any]]]] = OrderedDict()
         self._ahead = ThreadPoolExecutor(os.cpu_count(), "answers-ahead")
+        self.standing = Standing(self, store, timer)
 
     def moment(self, as_of: datetime | None) -> Moment:
         """The moment to show: `as_of` where it is fixed, else the live one."""
@@ -117,17 +129,108 @@ class Answers:
 
         Does not wait. A fault is told to whoever needs the answer.
         """
-        with self._lock:
-            since = self._timer() - REMEMBERED_S
-            lately = {key: seen for key, seen in self._shown_by.get(page, {}).items() if seen[0] >= since}
-            if page in self._shown_by:
-                self._shown_by[page] = lately
-        for _, question, parameters in lately.values():
+        lately = self.shown_by(page, self._timer() - REMEMBERED_S)
+        for question, parameters in lately:
             self._ahead.submit(self.ask, question, moment, **parameters)
         return len(lately)
 
+    def shown_by(self, page: str, since: float) -> list[tuple[str, dict[str, Any]]]:
+        """The questions by which the page of this address was shown since that instant of the timer; older ones are forgotten."""
+        with self._lock:
+            lately = {key: seen for key, seen in self._shown_by.get(page, {}).items() if seen[0] >= since}
+            if page in self._shown_by:
+                self._shown_by[page] = lately
+        return [(question, parameters) for _, question, parameters in lately.values()]
+
     def _rest_s(self) -> float:
         return max(LIVE_EVERY_S, self._live_cost_s / SHARE_OF_A_CORE)
+
+
+@dataclass
+class _Page:
+    """What the page of one address shows, since when, when it was last looked at, and when it may move on (of the timer)."""
+
+    moment: Moment
+    since: float
+    looked: float
+    due: float
+
+
+class Standing:
+    """The moments of pages that read the whole history, one an address. Threads may share it.
+
+    A page shows its last moment whose answers are all there. The next one begins when that has stood for `STANDS_S`, or
+    longer where answering takes long; its questions are asked one after the other by a thread that nobody waits for, as
+    long as somebody looked within `REMEMBERED_S`. Who has done something since the moment gets a new one at once.
+    """
+
+    def __init__(self, answers: Answers, store: Store, timer: Callable[[], float]) -> None:
+        self._answers = answers
+        self._store = store
+        self._timer = timer
+        self._lock = threading.Lock()
+        self._pages: OrderedDict[str, _Page] = OrderedDict()
+        self._thread: threading.Thread | None = None
+
+    def moment(self, page: str, who: str) -> Moment:
+        """The moment that the page of this address shows to this person: never older than their last deed, nor than `REMEMBERED_S`."""
+        deed = int(self._store.rows("last_action", actor=who)[0]["action_no"])
+        with self._lock:
+            now = self._timer()
+            held = self._pages.get(page)
+            if held is None or held.moment.action_no < deed or now - held.since >= REMEMBERED_S:
+                held = self._pages[page] = _Page(self._answers.moment(None), now, now, now + STANDS_S)
+            held.looked = now
+            self._pages.move_to_end(page)
+            while len(self._pages) > REMEMBERED_PAGES:
+                self._pages.popitem(last=False)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._follow, name="answers-coming", daemon=True)
+                self._thread.start()
+            return held.moment
+
+    def renew(self, page: str) -> None:
+        """The page of this address shows the live moment at its next opening."""
+        with self._lock:
+            self._pages.pop(page, None)
+
+    def move_on(self) -> float | None:
+        """The page that is due first is answered at a new moment, and shows it from then on.
+
+        Returns the seconds until the next page is looked after, so that all of it takes `SHARE_OF_A_CORE`; None when
+        nobody has looked lately. A moment that cannot be answered is left out: the page goes on to show the one before.
+        """
+        begun = self._timer()
+        with self._lock:
+            seen = {page: held for page, held in self._pages.items() if begun - held.looked < REMEMBERED_S}
+            if not seen or not self._store.writable():
+                self._thread = None
+                return None
+            page, held = min(seen.items(), key=lambda one: one[1].due)
+            if held.due > begun:
+                return held.due - begun
+            looked = held.looked
+        coming = self._answers.moment(self._store.clock())
+        try:
+            for question, parameters in self._answers.shown_by(page, looked):
+                self._answers.ask(question, coming, **parameters)
+            answered = True
+        except Exception:  # whoever opens the page once its moment is too old asks for themselves, and is told
+            log.warning("the next moment of %s could not be answered", page, exc_info=True)
+            answered = False
+        took = self._timer() - begun
+        with self._lock:
+            if self._pages.get(page) is held:
+                held.due = begun + max(STANDS_S, took / SHARE_OF_A_CORE)
+                if answered:
+                    held.moment, held.since = coming, begun
+        return took / SHARE_OF_A_CORE - took
+
+    def _follow(self) -> None:
+        if sys.platform == "linux":  # elsewhere a priority is the whole process's
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while (rest := self.move_on()) is not None:
+            time.sleep(rest)
 
 
 _of_store: WeakKeyDictionary[Store, Answers] = WeakKeyDictionary()

@@ -15,10 +15,14 @@ REFRESH_S = 4
 log = logging.getLogger("cashtrail.console")
 
 
-def live(part: Callable[[View], None], *, every_s: float = REFRESH_S) -> None:
-    """Runs `part` now, and again every few seconds while the screen is live; an instant that is fixed stays still."""
+def live(part: Callable[[View], None], *, every_s: float = REFRESH_S, stands: bool = True) -> None:
+    """Runs `part` now, and again every few seconds while the screen is live; an instant that is fixed stays still.
 
-    @st.fragment(run_every=every_s if look().live else None)
+    `stands`: it stands where the page does.
+    """
+    view = look()
+
+    @st.fragment(run_every=every_s if view.live and not (stands and view.stands) else None)
     def again() -> None:
         with guarded(part.__qualname__):
             part(look())

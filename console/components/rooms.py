@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 class Room:
     """A page: the last part of its address, its file under app_pages/, and where navigation shows it (None: nowhere).
 
-    `within`: the room under which navigation shows it, as if that were open.
+    `within`: the room under which navigation shows it, as if that were open. `stands`: it reads the whole history, does not
+    follow the world by itself, and says as of when its figures are.
     """
 
     path: str
@@ -18,6 +19,7 @@ class Room:
     icon: str
     section: str | None
     within: str | None = None
+    stands: bool = False
 
     @property
     def file(self) -> str:
@@ -31,16 +33,16 @@ ROOMS: tuple[Room, ...] = (
     Room("exceptions", "Exceptions", ":material/report:", "Work"),
     Room("replays", "Replays", ":material/replay:", "Work"),
     Room("alerts", "Alerts", ":material/notifications:", "Work"),
-    Room("kpis", "KPIs", ":material/monitoring:", "Insight"),
-    Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight"),
-    Room("completeness", "Completeness", ":material/account_balance:", "Insight"),
-    Room("process-map", "Process map", ":material/account_tree:", "Insight"),
+    Room("kpis", "KPIs", ":material/monitoring:", "Insight", stands=True),
+    Room("invoice-latency", "Invoice latency", ":material/schedule:", "Insight", stands=True),
+    Room("completeness", "Completeness", ":material/account_balance:", "Insight", stands=True),
+    Room("process-map", "Process map", ":material/account_tree:", "Insight", stands=True),
     Room("backtest", "Backtest", ":material/history:", "Insight"),
     Room("catalogue-backtest", "Catalogue backtest", ":material/difference:", "Insight"),
-    Room("classes", "Classes", ":material/category:", "Insight"),
+    Room("classes", "Classes", ":material/category:", "Insight", stands=True),
     Room("dependencies", "Dependencies", ":material/hub:", "Systems"),
-    Room("stitching", "Stitching", ":material/join:", "Systems"),
-    Room("owners", "Owners", ":material/group:", "Systems"),
+    Room("stitching", "Stitching", ":material/join:", "Systems", stands=True),
+    Room("owners", "Owners", ":material/group:", "Systems", stands=True),
     Room("audit", "Audit", ":material/verified_user:", "Systems"),
     Room("ingest", "Ingest health", ":material/input:", "Systems"),
     Room("exception", "Exception", ":material/error:", None, "exceptions"),

@@ -67,26 +67,27 @@ def sidebar(room: rooms.Room) -> None:
                 st.page_link(one.file, label=one.title, icon=one.icon, width="stretch", query_params=_kept(view))
         st.space(16)
         with st.container(key="state"):
-            live(_freshness)
+            live(_freshness, stands=False)
         if not current().access.is_open:
             st.html('<a href="/sign-out" target="_self" style="padding:0 8px;font-size:12px;opacity:.7">Sign out</a>')
 
 
-def heading(view: View, title: str, about: str | Html | None = None, *, stands: bool = False) -> DeltaGenerator:
+def heading(view: View, title: str, about: str | Html | None = None) -> DeltaGenerator:
     """The page's title, and a notice where it does not show now. Returns the place on its right, for what the page offers.
 
-    `stands`: the page does not follow the world by itself; it says as of when its figures are, and offers those of now.
+    Where the page stands, it says as of when its figures are, and offers those of now.
     """
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.title(title, anchor=False, width="content")
         offers = st.container(horizontal=True, horizontal_alignment="right", width="content")
-    if stands and view.live:
+    if view.stands:
         told = (
             f"The figures are as of {wording.exact(view.as_of, view.zone)} and stand still. A click shows those of now."
         )
         offers.button(
-            f"As of {view.now_words()}", key="look_again", type="tertiary", icon=":material/refresh:", help=told
-        )
+            f"As of {view.now_words()}", key="look_again", type="tertiary", icon=":material/refresh:", help=told,
+            on_click=view.answers.standing.renew, args=(view.page,),
+        )  # fmt: skip
     if about:
         panel(tag("span", about, class_="quiet"), key="about")
     problem = fixed_instant()[1]
@@ -156,7 +157,7 @@ def _search(view: View) -> None:
 def _freshness(view: View) -> None:
     store = current().store
     lag = store.lag()
-    last = view.rows("last_received")[0]["last_received_at"]
+    last = view.following().rows("last_received")[0]["last_received_at"]
     if lag.fault:
         state = tag(
             "span",
@@ -167,6 +168,11 @@ def _freshness(view: View) -> None:
         )
     elif lag.oldest_unprojected_s > 5:
         state = tag("span", icon("clock"), f"{wording.span_of(lag.oldest_unprojected_s)} behind", class_="sign yellow")
+    elif view.stands:
+        told = (
+            "The figures of this page are as of the instant below. A click on it, above the page, shows those of now."
+        )
+        state = tag("span", icon("clock"), "Stands still", class_="sign gray", title=told)
     elif view.live:
         state = tag("span", icon("check"), "Live", class_="sign green", title="Everything received is shown.")
     else:

@@ -22,6 +22,8 @@ from trace_model.errors import Refused
 
 PRINCIPAL = "principal"
 """The key under which a script that runs without a browser says who looks."""
+_STANDS_AT = "stands_at"
+"""The key under which a run of a standing page keeps its moment: all of its parts show that one, also those that run again alone."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class View:
     reporting_currency: str
     page: str
     """The address that shows this, without the moment."""
+    stands: bool = False
+    """It is live, but stands still until somebody looks again."""
 
     @property
     def as_of(self) -> datetime:
@@ -48,9 +52,13 @@ class View:
         return list(self.ask(question, **parameters).to_pylist())
 
     def later(self) -> View:
-        """The same look at the moment when it is called. A file is made outside the script that offered it, where neither
-        address nor session can be read: what it holds is settled when it is offered."""
-        return replace(self, moment=self.answers.moment(None if self.live else self.as_of))
+        """The same look at the moment when it is called, where the page follows the world. A file is made outside the script
+        that offered it, where neither address nor session can be read: what it holds is settled when it is offered."""
+        return replace(self, moment=self.answers.moment(None)) if self.live and not self.stands else self
+
+    def following(self) -> View:
+        """The same look at the live moment: for what surrounds a page, and follows the world also where the page stands."""
+        return replace(self, moment=self.answers.moment(None)) if self.stands else self
 
     # -- words ---------------------------------------------------------------------------------------------------
 
@@ -99,15 +107,31 @@ def look() -> View:
     resources = current()
     answers = answers_of(resources.store)
     fixed = fixed_instant()[0]
+    who, page = _viewer(), _address()
+    stands = fixed is None and rooms.of_path(st.session_state.get("room", "")).stands
     return View(
-        moment=answers.moment(fixed),
+        moment=_stands_at(answers, page, who) if stands else answers.moment(fixed),
         live=fixed is None,
         zone=wording.zone_named(st.context.timezone),
-        who=_viewer(),
+        who=who,
         answers=answers,
         reporting_currency=resources.store.catalogue.reporting_currency,
-        page=_address(),
+        page=page,
+        stands=stands,
     )
+
+
+def look_anew() -> View:
+    """As `look`, at the beginning of a run of the whole page: where it stands, it may have moved on since the run before."""
+    st.session_state.pop(_STANDS_AT, None)
+    return look()
+
+
+def _stands_at(answers: Answers, page: str, who: Principal) -> Moment:
+    at: tuple[str, Moment] | None = st.session_state.get(_STANDS_AT)
+    if at is None or at[0] != page:
+        at = st.session_state[_STANDS_AT] = page, answers.standing.moment(page, who.name)
+    return at[1]
 
 
 def _address() -> str:

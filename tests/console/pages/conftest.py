@@ -176,6 +176,7 @@ def page() -> Open:
 
     def run(name: str, **address: str) -> AppTest:
         at = AppTest.from_file(str(CONSOLE / "app_pages" / f"{name}.py"), default_timeout=20)
+        at.session_state["room"] = "" if name == "today" else name.replace("_", "-")
         for key, value in address.items():
             at.query_params[key] = value
         return at.run()
