@@ -6,13 +6,14 @@ left out, so that only general evidence speaks, as for a system nobody foresaw) 
 - `errors_dev.jsonl` in DATA_DIRECTORY (default `../shared/data` beside the repository; passed over where absent);
 - `bench/data/errors_public.jsonl`: codes of systems that `errors_dev.jsonl` does not have, from public documents.
 
-A category counts as right when it is the label's or one of its `also_ok`; entries marked ambiguous are left out.
+A category counts as right when it is the label's or one of its `also_ok`; entries marked ambiguous are left out. As in
+`errors_dev.jsonl`, a label that would also accept a category of the other of business and technical is ambiguous.
 `errors_public.jsonl` grew sample by sample: each was drawn and labelled before it was judged, judged once, and only then
 learned from. What was said that first time is kept in `bench/data/first_judgements.jsonl`, as vote share and right or
 wrong; it is the honest estimate for systems to come, and `--fit` makes the share-to-confidence table of
 `packs/calibration.yaml` from it. `--first FILE` judges a new sample and puts it on record; a system or part that is on
-record is refused. The mode `blind, learned` is what learned words made of samples that came before there were any: the packs
-and the words learned as they stood before that sample.
+record is refused. A judgement is `clear` unless its label was found ambiguous later. The mode `blind, again` is what today's
+way of learning and voting makes of a sample with the packs, and the labelled codes, as they stood before it was drawn.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ PUBLIC = REPOSITORY / "bench" / "data" / "errors_public.jsonl"
 PHRASES = REPOSITORY / "bench" / "data" / "phrases.jsonl"
 FIRST_JUDGEMENTS = REPOSITORY / "bench" / "data" / "first_judgements.jsonl"
 LEARNED_SINCE = "eleventh"  # the first part that was judged first with learned words beside the rules
+VOTED_AS_NOW_SINCE = "twenty-second"  # the first part that was judged first by today's way of learning and voting
 GROUPS = 8
+AGAIN = "blind, again"
 SURE = 0.9
 BANDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 
@@ -141,10 +144,10 @@ def parts() -> list[str]:
     return list(dict.fromkeys(entry["part"] for entry in read_entries(PUBLIC)))
 
 
-def learned_parts() -> list[str]:
-    """The parts that were judged first with learned words beside the rules, in that order."""
+def parts_since(first: str) -> list[str]:
+    """The parts that were judged first since `first` was, with it, in that order; none if it is still to come."""
     in_order = parts()
-    return in_order[in_order.index(LEARNED_SINCE) :]
+    return in_order[in_order.index(first) :] if first in in_order else []
 
 
 def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -159,7 +162,7 @@ def bodies(data: Path) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
 def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
     """One row per body (all public codes are one) and mode, with the time one signature takes; then one per mode of the
-    fresh codes as first judged, by rules alone and with learned words beside them, with the worst of their samples.
+    fresh codes as first judged, by all labels they were drawn with and by those that are clear, with the worst sample.
     """
     rules = load_rules()
     rows = []
@@ -170,12 +173,17 @@ def run(data: Path = SHARED_DATA) -> list[dict[str, Any]]:
         for blind, scored in scores.items():
             mode = "blind" if blind else "shipped"
             rows.append({"body": name, "mode": mode, **scored, "us_per_signature": duration})
-    with_words = learned_parts()
-    first: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    judges = dict.fromkeys(parts(), "rules alone")
+    judges |= dict.fromkeys(parts_since(LEARNED_SINCE), "rules and words")
+    judges |= dict.fromkeys(parts_since(VOTED_AS_NOW_SINCE), "today's vote")
+    first: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for one in first_judgements():
-        first["rules and words" if one["part"] in with_words else "rules alone", one["mode"]].append(one)
-    for (judges, mode), judged_first in first.items():
-        rows.append({"body": f"fresh, {judges}", "mode": mode, **first_scores(judged_first), **_worst(judged_first)})
+        by = "today's vote on older packs" if one["mode"] == AGAIN else judges[one["part"]]
+        for labels in ("all", "clear") if one["clear"] else ("all",):
+            first[by, one["mode"], labels].append(one)
+    for (by, mode, labels), judged_first in first.items():
+        row = {"body": f"fresh, {by}", "mode": mode, "labels": labels}
+        rows.append({**row, **first_scores(judged_first), **_worst(judged_first)})
     return rows
 
 
@@ -198,7 +206,7 @@ def _duration_us(entries: Sequence[dict[str, Any]], rules: Rules) -> float:
 
 
 def first_judgements() -> list[dict[str, Any]]:
-    """One row per fresh code and mode as first judged: part, mode, share (raw vote share), what was right, unknown."""
+    """One row per fresh code and mode as first judged: part, mode, share (raw vote share), what was right, unknown, clear."""
     return [json.loads(line) for line in FIRST_JUDGEMENTS.read_text(encoding="utf-8").splitlines()]
 
 
@@ -234,6 +242,7 @@ def _judgement(one: Judged, *, blind: bool) -> dict[str, Any]:
         "class_right": one.class_right,
         "category_right": one.category_right,
         "unknown": one.verdict.class_ == "unknown",
+        "clear": True,
     }
 
 
@@ -255,15 +264,15 @@ def first_scores(judged: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def fit() -> list[tuple[float, float]]:
     """The share-to-confidence points: eight groups of first judgements, pooled until rising, two wrong ones added.
 
-    Only judgements with learned words count (the parts since there are any, and `blind, learned`): the votes of rules
-    alone share otherwise.
+    Only judgements by today's vote count, and of labels that are clear: other ways of voting share otherwise.
     """
-    with_words = learned_parts()
+    voted_as_now = parts_since(VOTED_AS_NOW_SINCE)
     known = sorted(
         (one["share"], one["class_right"] and one["category_right"])
         for one in first_judgements()
-        if not one["unknown"]
-        and (one["mode"] == "blind, learned" or (one["mode"] == "blind" and one["part"] in with_words))
+        if one["clear"]
+        and not one["unknown"]
+        and (one["mode"] == AGAIN or (one["mode"] == "blind" and one["part"] in voted_as_now))
     )
     pooled: list[list[tuple[float, bool]]] = []
     for i in range(GROUPS):

@@ -37,11 +37,9 @@ BARE_STATUS = 0.5  # weight of a three-digit code that may or may not be an HTTP
 NO_EVIDENCE = 0.3  # log-odds that stand for "something else" in every vote
 WORDS_READ = 300  # characters of a message that are read for words: what happened is said first
 MESSAGE_KEPT = 1000  # characters of a message that tell one failure from another
-LEARNED = 0.7  # power to which a learned share multiplies an outcome's odds
 FIRM = 2.0  # weight of a rule about a code, status or exception that is to be believed before words are
-LEARNED_BESIDE_FIRM = 0.2  # LEARNED where such a rule speaks
-LEAST_SHARE = 0.01  # added to a learned share, which is never nothing
-UNVOTED = 0.3  # odds of an outcome that no rule speaks for
+LEARNED_BESIDE_FIRM = 0.3  # power of a learned share where such a rule speaks
+LEAST_SHARE = 0.005  # added to a learned share, which is never nothing
 LEARNED_ALONE = 0.35  # share below which learned words alone say nothing
 LEARNED_RULE = "words.learned"
 FACTS_SHOWN = 6
@@ -205,9 +203,9 @@ def _counted(votes: Sequence[_Vote], seen: _Seen, rules: Rules) -> Verdict:
     told, words = rules.learned.shares(seen.words.split()) if rules.learned else ({}, [])
     shares = cast("dict[Outcome, float]", told)
     firm = any(vote.weight >= FIRM and vote.rule.layer in ("system", "protocol") for vote in votes)
-    power = LEARNED_BESIDE_FIRM if firm else LEARNED
+    power = LEARNED_BESIDE_FIRM if firm else 1.0
     for outcome, share in shares.items():
-        odds[outcome] = odds.get(outcome, UNVOTED) * (len(shares) * (share + LEAST_SHARE)) ** power
+        odds[outcome] = odds.get(outcome, 1.0) * (len(shares) * (share + LEAST_SHARE)) ** power
     if not odds:
         return UNKNOWN
     total = sum(odds.values()) + math.exp(NO_EVIDENCE)

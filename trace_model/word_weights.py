@@ -1,8 +1,8 @@
 """What words have stood for in labelled error codes: one more voice beside the rules, for words that no rule foresees.
 
-Pure, and data as the rules are: a weight per word, pair of words or word's beginning and outcome, learned by
+Pure, and data as the rules are: a weight per word, pair of words or piece of a word and outcome, learned by
 `python -m bench.classification --learn` (multinomial logistic regression) and kept in `packs/learned.json`. A rule says
-what somebody knows; this says what words usually go with, so it shifts a vote and seldom decides one.
+what somebody knows; this says what words usually go with.
 """
 
 from __future__ import annotations
@@ -15,49 +15,50 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
-BEGINNING = 5  # letters of a longer word that stand for its family: "authori" of authorised, authorization
+PIECE = (
+    4  # letters of a piece of a word: "auth" is in authorised and unauthorized, "-tax" begins a word, "tax-" ends one
+)
 
 
 def features(words: Sequence[str]) -> Iterator[str]:
-    """Each feature of `words` once: the words themselves, neighbours, and the beginnings of long words.
+    """Each feature of `words` once: the words themselves, neighbours, and the pieces of each word, marked by `~`.
 
-    >>> sorted(features(["tax", "registration", "missing", "7"]))
-    ['missing', 'missi~', 'registration', 'registration missing', 'regis~', 'tax', 'tax registration']
+    >>> sorted(features(["tax", "rate", "7"]))
+    ['rate', 'tax', 'tax rate', '~-rat', '~-tax', '~ate-', '~rate', '~tax-']
     """
     told = [word for word in words if word != "|" and not word.isdigit()]
     seen = dict.fromkeys(told)
     seen.update(dict.fromkeys(f"{one} {next_}" for one, next_ in pairwise(told)))
-    seen.update(dict.fromkeys(f"{word[:BEGINNING]}~" for word in told if len(word) > BEGINNING + 1))
+    for word in told:
+        bounded = f"-{word}-"
+        seen.update(dict.fromkeys(f"~{bounded[i : i + PIECE]}" for i in range(len(bounded) - PIECE + 1)))
     yield from seen
 
 
 @dataclass(frozen=True)
 class WordWeights:
-    """`weights` of a feature go by outcome: its place in `outcomes`, pairs of class and category."""
+    """`weights` of a feature are as many as `outcomes`, pairs of class and category, and in their order."""
 
     provenance: str
     outcomes: tuple[tuple[str, str], ...]
-    weights: Mapping[str, Mapping[int, float]]
+    weights: Mapping[str, Sequence[float]]
 
     def shares(self, words: Sequence[str]) -> tuple[dict[tuple[str, str], float], list[str]]:
-        """The share of each outcome, 0 to 1, and the known words, heaviest first; both empty if no word is known."""
+        """The share of each outcome, 0 to 1, and the known words, heaviest first; both empty if nothing is known."""
         found = list(features(words))
         known = [(feature, self.weights[feature]) for feature in found if feature in self.weights]
         if not known:
             return {}, []
         scale = 1 / math.sqrt(len(found) + 1)
-        scores = [0.0] * len(self.outcomes)
-        for _, weights in known:
-            for outcome, weight in weights.items():
-                scores[outcome] += weight * scale
+        scores = [scale * sum(column) for column in zip(*(weights for _, weights in known), strict=True)]
         highest = max(scores)
         odds = [math.exp(score - highest) for score in scores]
         total = sum(odds)
         likeliest = max(range(len(odds)), key=odds.__getitem__)
-        known.sort(key=lambda one: -one[1].get(likeliest, 0.0))
+        telling = [(weights[likeliest], feature) for feature, weights in known if not feature.startswith("~")]
         return (
             {outcome: odd / total for outcome, odd in zip(self.outcomes, odds, strict=True)},
-            [feature for feature, weights in known if weights.get(likeliest, 0.0) > 0 and not feature.endswith("~")],
+            [feature for weight, feature in sorted(telling, reverse=True) if weight > 0],
         )
 
     @classmethod
@@ -68,7 +69,10 @@ class WordWeights:
     def written(self) -> str:
         """The text of a file of these weights, one word a line so that two of them can be compared."""
         head = {"provenance": self.provenance, "outcomes": self.outcomes}
-        lines = (f"{json.dumps(word)}: {json.dumps(by, sort_keys=True)}" for word, by in sorted(self.weights.items()))
+        lines = (
+            f"{json.dumps(word)}: [{','.join(f'{weight:g}' for weight in row)}]"
+            for word, row in sorted(self.weights.items())
+        )
         return json.dumps(head)[:-1] + ', "weights": {\n' + ",\n".join(lines) + "\n}}\n"
 
 
@@ -77,12 +81,10 @@ def _weights(text: str) -> WordWeights:
     """The weights of a file's text; what every store of a process shares."""
     try:
         kept = json.loads(text)
-        return WordWeights(
-            provenance=kept["provenance"],
-            outcomes=tuple((class_, category) for class_, category in kept["outcomes"]),
-            weights={
-                word: {int(outcome): weight for outcome, weight in by.items()} for word, by in kept["weights"].items()
-            },
-        )
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as fault:
+        outcomes = tuple((class_, category) for class_, category in kept["outcomes"])
+        weights = {word: tuple(map(float, row)) for word, row in kept["weights"].items()}
+        if {len(row) for row in weights.values()} - {len(outcomes)}:
+            raise ValueError("a word has more or fewer weights than there are outcomes")
+        return WordWeights(kept["provenance"], outcomes, weights)
+    except (KeyError, TypeError, AttributeError, ValueError) as fault:
         raise ValueError(f"not a file of word weights ({fault}); make it with bench.classification --learn") from None

@@ -74,7 +74,7 @@ def test_a_code_that_says_nothing_is_unknown_rather_than_guessed(rules: Rules) -
 def test_layers_that_disagree_lower_the_confidence(rules: Rules) -> None:
     agreed = classify(Signature("shop", "x", "Too many requests", http_status=429), rules)
     torn = classify(Signature("shop", "x", "Your card was declined", http_status=429), rules)
-    assert torn.confidence < agreed.confidence - 0.1
+    assert torn.confidence < agreed.confidence - 0.05
     assert any("status 429" in fact for fact in torn.facts)
     assert any("declined" in fact for fact in torn.facts)
 
@@ -140,16 +140,26 @@ def test_published_codes_of_other_systems_are_told_apart(rules: Rules, part: str
 
 
 def test_codes_never_seen_before_were_mostly_told_apart_and_sure_verdicts_were_right() -> None:
-    with_words = classification.learned_parts()
-    fresh = classification.first_scores(
-        [one for one in classification.first_judgements() if one["part"] in with_words and one["mode"] == "shipped"]
-    )
-    assert fresh["class_right"] >= 0.86
-    assert fresh["category_right"] >= 0.86
-    assert fresh["unknown"] <= 0.1
-    assert fresh["sure"] >= 0.5
-    assert fresh["sure_class_right"] >= 0.95
+    again = [one for one in classification.first_judgements() if one["mode"] == classification.AGAIN]
+    by_any_label = classification.first_scores(again)
+    assert by_any_label["class_right"] >= 0.9
+    assert by_any_label["sure_class_right"] >= 0.95
+    fresh = classification.first_scores([one for one in again if one["clear"]])
+    assert fresh["class_right"] >= 0.93
+    assert fresh["category_right"] >= 0.89
+    assert fresh["unknown"] <= 0.05
+    assert fresh["sure"] >= 0.6
+    assert fresh["sure_class_right"] >= 0.97
     assert fresh["sure_both_right"] >= 0.95
+
+
+def test_no_label_accepts_both_business_and_technical_unless_it_is_left_out_as_ambiguous() -> None:
+    sides = {"business", "technical"}
+    for entry in classification.read_entries(classification.PUBLIC):
+        others = {CATEGORIES[category].class_ for category in entry.get("also_ok", ())} - {
+            CATEGORIES["internal_error"].class_
+        }
+        assert not (entry["class"] in sides and (others & sides) - {entry["class"]}), entry
 
 
 def test_a_body_is_judged_first_only_once(tmp_path: Path) -> None:
@@ -182,7 +192,8 @@ def test_messages_in_other_languages_are_read(rules: Rules, message: str, catego
 
 def test_a_word_that_no_rule_knows_is_read_by_what_it_stood_for_in_known_codes() -> None:
     outcomes = tuple((facts.class_, category) for category, facts in CATEGORIES.items() if category != "unknown")
-    weights = WordWeights("test", outcomes, {"zollkodex": {outcomes.index(("business", "tax")): 9.0}})
+    row = tuple(9.0 if outcome == ("business", "tax") else 0.0 for outcome in outcomes)
+    weights = WordWeights("test", outcomes, {"zollkodex": row})
     rules = Rules((), learned=weights)
     verdict = classify(Signature("any", "", "Zollkodex"), rules)
     assert (verdict.class_, verdict.category, verdict.rule) == ("business", "tax", "words.learned")
