@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 
+from console import process
 from console.api.asking import AsOf, Cursor, Limit, Reading
 from console.api.wire import instant, offset_of, page, plain, thing
 
@@ -27,10 +28,11 @@ def process_map(
     `to_milestone` null: where they stand. Amounts in reporting currency, times in seconds.
     """
     asked = {"days": days, "region": region, "product_line": product_line, "legal_entity": legal_entity}
+    steps, deviations = process.halves(r.store.rows("process_map", as_of=at, **asked))
     return {
         "declared": [m.name for m in r.store.catalogue.milestones if m.expected == "always"],
-        "steps": plain(r.store.rows("process_map", as_of=at, **asked)),
-        "deviations": plain(r.store.rows("process_deviations", as_of=at, **asked)),
+        "steps": plain(steps),
+        "deviations": plain(deviations),
         "as_of": instant(at),
     }
 

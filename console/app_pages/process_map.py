@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from console import process
 from console.components import downloads, filter_bar, path_chart, wording
 from console.components.blocks import Tile, amount, empty, head, tiles
 from console.components.markup import join, tag
@@ -29,7 +30,7 @@ RULE = (
 )
 ASKED = ("days", "region", "product_line", "legal_entity")
 DOWNLOADED = downloads.columns(
-    "from_milestone=from to_milestone=to kind order_count=orders passing_count=passing_over "
+    "from_milestone=from to_milestone=to milestone=deviating_milestone other kind order_count=orders passing_count=passing_over "
     "amount=amount_in_reporting_currency median_s failed_count=with_exception"
 )
 
@@ -41,7 +42,7 @@ def segment() -> dict[str, Any]:
 
 def chart(view: View) -> None:
     ask = filter_bar.asked(PROCESS)
-    steps = view.rows("process_map", **segment())
+    steps, found = process.halves(view.rows("process_map", **segment()))
     if not steps:
         told = f"No order started in the {ask.parameters['days']} days before {view.now_words()}"
         panel(empty("No path to draw.", f"{told}{', with these filters' if len(ask.given) > 1 else ''}."), key="strip")
@@ -51,7 +52,6 @@ def chart(view: View) -> None:
     taken = sum(s["order_count"] for s in moved)
     failed = sum(s["failed_count"] for s in moved)
     orders = sum(s["order_count"] for s in steps if s["kind"] == "end")
-    found = view.rows("process_deviations", **segment())
     off = found[0]["deviating_count"] if found else 0
     panel(
         tiles(
@@ -94,8 +94,8 @@ def lists(view: View) -> None:
     left, right = st.columns([3, 2], gap="medium")
     labels = filter_bar.milestones()
     ask = filter_bar.asked(PROCESS)
+    steps, found = process.halves(view.rows("process_map", **segment()))
     with left:
-        steps = view.rows("process_map", **segment())
         columns = [
             Column("From", lambda s: labels[s["from_milestone"]]),
             Column("To", lambda s: labels.get(s["to_milestone"]) or tag("span", "stand here", class_="quiet")),
@@ -119,7 +119,6 @@ def lists(view: View) -> None:
             join([head("Steps"), body if steps else empty("No steps.", "No order started in this time.")]), key="steps"
         )
     with right:
-        found = view.rows("process_deviations", **segment())
         columns = [
             Column("Deviation", lambda d: _said(d, labels)),
             Column("Orders", lambda d: wording.count(d["order_count"]), "number"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.process import halves
 from tests.trace_model.store.derived_rows import Rows, told
 from tests.trace_model.store.spans_of import Story, instant
 
@@ -145,9 +146,9 @@ def test_a_step_by_way_of_a_side_milestone_still_passes_over_what_the_segment_ex
     """Order acknowledged, which is only seen at times, stands between the acceptance and the invoice."""
     rows = told(shipped_and_billed(line=line, shipped=False).spans)
     asked = {"as_of": instant(0) + timedelta(days=1), **EVERYTHING}
-    steps = {(s["from_milestone"], s["to_milestone"]): s for s in rows.store.rows("process_map", **asked)}
+    taken, found = halves(rows.store.rows("process_map", **asked))
+    steps = {(s["from_milestone"], s["to_milestone"]): s for s in taken}
     billed = steps["order_acknowledged", "invoice_issued"]
     assert (billed["passing_count"], billed["kind"]) == (passing, "skip" if passing else "side")
-    found = rows.store.rows("process_deviations", **asked)
     named = [(d["kind"], d["milestone"], d["deviating_count"]) for d in found if d["milestone"] == "shipment_posted"]
     assert named == [("skipped", "shipment_posted", 1)] * passing

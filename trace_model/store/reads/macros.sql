@@ -381,7 +381,7 @@ create or replace macro step_at(step) as make_timestamptz(step >> 10);
 -- deviations (null: none): in which ways its path is not the declared one of its segment, as {kind, position, other_position, from_position,
 -- to_position}. out_of_order: the milestone at `position` was reached before `other`, which is declared before it. skipped: it was passed over
 -- (passed_over), first by `other`. from, to: the step of the path that did so first (null where an earlier one had; from null: it began there).
--- Decided once for each way that orders of a segment went, of which there are few.
+-- Decided once for each way (way_key) that orders of a segment went, of which there are few: all orders of one took the same `path` and deviate alike.
 create or replace macro order_walks(as_of, days, in_region, in_product_line, in_legal_entity) as table
 with leads as (
     select lead_key, reporting_amount, hash(region, product_line, legal_entity, tier, workflow) as segment_key
@@ -438,9 +438,8 @@ deviations as (
     from deviating
     group by way_key
 )
-select w.lead_key, w.reporting_amount, w.steps, d.deviations
+select w.lead_key, w.reporting_amount, w.steps, w.path, w.way_key, d.deviations
 from walked w left join deviations d using (way_key);
-
 
 -- order_paths: one row per timeline of order_walks and milestone it reached, with the one that came next; null where it stands now.
 create or replace macro order_paths(as_of, days, in_region, in_product_line, in_legal_entity) as table
