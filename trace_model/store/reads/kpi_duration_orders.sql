@@ -3,8 +3,8 @@
 -- columns: lead_type, lead_id, lead_scope, customer_name, amount, currency, reporting_amount, region, product_line, legal_entity, from_at, until_at, duration_s, week, total_count
 select lead_type, lead_id, lead_scope, customer_name, amount, currency, reporting_amount, region, product_line, legal_entity, from_at, until_at, duration_s, week,
     count(*) over () as total_count
-from order_durations($as_of, $weeks)
-where kpi = $kpi and ($week is null or week = $week)
+from order_durations($as_of, $weeks, $kpi)
+where ($week is null or week = $week)
   and ($region is null or region = $region)
   and ($product_line is null or product_line = $product_line)
   and ($legal_entity is null or legal_entity = $legal_entity)

@@ -30,14 +30,15 @@ join cat_promise_variants v on v.promise = c.promise and v.variant = c.variant;
 create or replace macro open_clocks(as_of) as table
 from clock_states(as_of) where stopped_at is null or stopped_at > as_of;
 
--- timeline_states: one row per timeline that has started, with its state at `as_of` and the clock that decides it.
-create or replace macro timeline_states(as_of) as table
+-- timeline_states: one row per timeline that has started, with its state at `as_of` and the clock that decides it. only_leads: of these alone.
+create or replace macro timeline_states(as_of, only_leads := null::ubigint[]) as table
 with running as (
     select lead_key, min(due_at) as due_at, arg_min(promise, due_at) as promise, arg_min(label, due_at) as promise_label,
         arg_min(stop, due_at) as promise_stop, arg_min(owner_team, due_at) as promise_team,
         bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
         list(promise order by due_at) as promises
     from open_clocks(as_of)
+    where only_leads is null or lead_key in (select unnest(only_leads))
     group by lead_key
 ),
 failing as (
@@ -45,6 +46,7 @@ failing as (
         arg_max(f.class, f.last_failed_at) as exception_class, arg_max(f.owner_team, f.last_failed_at) as exception_team
     from open_failures(as_of) f
     join timeline_members m on m.object_key = f.object_key and m.direction <> 'up'
+    where only_leads is null or m.lead_key in (select unnest(only_leads))
     group by m.lead_key
 ),
 still as (
@@ -67,7 +69,7 @@ from timelines t
 left join running r on r.lead_key = t.lead_key
 left join failing f on f.lead_key = t.lead_key
 left join still s on s.lead_key = t.lead_key
-where t.started_at <= as_of;
+where t.started_at <= as_of and (only_leads is null or t.lead_key in (select unnest(only_leads)));
 
 -- is_down: whether a system is down by its calls of ten minutes: half or more of at least five failed.
 create or replace macro is_down(call_count, failed_count) as call_count >= 5 and failed_count * 2 >= call_count;
@@ -296,13 +298,19 @@ create or replace macro weeks_ago(at_instant, as_of) as floor((epoch(as_of::time
 
 -- order_durations: one row per timeline and duration that ended in the `weeks` weeks before `as_of`: order_acceptance (submitted to accepted),
 -- invoice_latency (accepted to first invoice), cycle_time (first sign to all final milestones), cash_conversion (accepted to fully paid).
-create or replace macro order_durations(as_of, weeks) as table
+-- only_kpi: this duration alone, by the milestones that it needs.
+create or replace macro order_durations(as_of, weeks, only_kpi := null::varchar) as table
 with reached as (
     select lead_key, min(reached_at) filter (milestone = 'order_submitted') as submitted_at,
         min(reached_at) filter (milestone = 'order_accepted') as accepted_at,
         min(reached_at) filter (milestone = 'invoice_issued') as invoiced_at, min(complete_at) filter (milestone = 'payment_applied') as paid_at
     from timeline_milestones
-    where milestone in ('order_submitted', 'order_accepted', 'invoice_issued', 'payment_applied')
+    where list_contains(case only_kpi
+        when 'order_acceptance' then ['order_submitted', 'order_accepted']
+        when 'invoice_latency' then ['order_accepted', 'invoice_issued']
+        when 'cycle_time' then []
+        when 'cash_conversion' then ['order_accepted', 'payment_applied']
+        else ['order_submitted', 'order_accepted', 'invoice_issued', 'payment_applied'] end, milestone)
     group by lead_key
 ),
 kinds as (
@@ -318,7 +326,7 @@ kinds as (
 select * exclude (taken), taken.kpi as kpi, taken.from_at as from_at, taken.until_at as until_at,
     greatest(epoch(taken.until_at) - epoch(taken.from_at), 0) as duration_s, weeks_ago(taken.until_at, as_of) as week
 from kinds
-where taken.from_at <= as_of and taken.until_at <= as_of and taken.until_at > as_of - to_days(7 * weeks);
+where taken.from_at <= as_of and taken.until_at <= as_of and taken.until_at > as_of - to_days(7 * weeks) and (only_kpi is null or taken.kpi = only_kpi);
 
 -- interface_runs: one row per run of a declared operation (of any, where none is declared) in the `weeks` weeks before `as_of`.
 -- is_repeat: it succeeded again on the same object in that time, with an operation that leads to a milestone.
