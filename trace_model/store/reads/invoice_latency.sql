@@ -12,7 +12,7 @@ with pairs as (
 select day, order_count, invoiced_count, order_count - invoiced_count as open_count, late_count, lasted_s[1] as p50_s, lasted_s[2] as p90_s, lasted_s[3] as p95_s,
     open_amount
 from (
-    select accepted_at::date as day, count(*) as order_count, count(invoiced_at) as invoiced_count,
+    select utc_day(accepted_at) as day, count(*) as order_count, count(invoiced_at) as invoiced_count,
         count(*) filter (due_at < coalesce(invoiced_at, $as_of)) as late_count,
         quantile_cont(epoch(invoiced_at) - epoch(accepted_at), [0.5, 0.9, 0.95]) as lasted_s,
         coalesce(sum(reporting_amount) filter (invoiced_at is null), 0)::decimal(18, 2) as open_amount

@@ -18,15 +18,17 @@ moves as (
     union all
     select closed_at, 0, 0, -1, region, product_line, legal_entity from failures_then where closed_at is not null
 ),
--- at the first of the instants at which it shows
-matching as (
-    select least(date_trunc('day', moved_at - interval 1 microsecond) + interval 1 day, $as_of::timestamptz) as at_instant,
-        sum(orders) as orders, sum(amount) as amount, sum(exceptions) as exceptions
+by_day as (
+    select (epoch_us(moved_at) - 1) // 86400000000 + 1 as until_day, sum(orders) as orders, sum(amount) as amount, sum(exceptions) as exceptions
     from moves
     where moved_at <= $as_of and ($region is null or region = $region)
       and ($product_line is null or product_line = $product_line)
       and ($legal_entity is null or legal_entity = $legal_entity)
     group by 1
+),
+-- at the first of the instants at which it shows
+matching as (
+    select least(make_timestamptz(until_day * 86400000000), $as_of::timestamptz) as at_instant, orders, amount, exceptions from by_day
 ),
 running as (
     select at_instant, sum(orders) over until_then as order_count, sum(amount) over until_then as amount, sum(exceptions) over until_then as exception_count

@@ -9,7 +9,7 @@ with pairs as (
     where ($region is null or region = $region)
       and ($product_line is null or product_line = $product_line)
       and ($legal_entity is null or legal_entity = $legal_entity)
-      and ($day is null or from_at::date = $day::date)
+      and ($day is null or utc_day(from_at) = $day::date)
 ),
 timed as (
     select *, epoch(coalesce(until_at, $as_of::timestamptz)) - epoch(from_at) as latency_s from pairs

@@ -1,6 +1,9 @@
 -- What depends on now, decided once for every question: clock states, timeline states, open failures, all as of an instant.
 -- Created at each opening of the store.
 
+-- utc_day: the day of an instant in UTC. A cast of the instant itself asks the calendar of a time zone, row by row: ten times the work.
+create or replace macro utc_day(at_instant) as make_timestamp(epoch_us(at_instant))::date;
+
 -- stopped_in_time: whether a clock that has stopped (a row of clocks) was in time. What stopped in a pause was.
 create or replace macro stopped_in_time(c) as coalesce(c.stopped_at <= c.due_at, false) or c.paused_by is not null;
 -- is_overdue: whether a clock that has not stopped by `as_of` is past its due instant.
@@ -153,10 +156,10 @@ create or replace macro passed_over(there, seen, path) as
 -- they are of one kind if all fall short, or all go beyond. Where several are (amounts), each order is a kind of its own.
 create or replace macro flow_leads(as_of, from_day, until_day) as table
 with leads as (
-    select lead_key, started_at::date as day, coalesce(legal_entity, 'not given') as legal_entity, coalesce(currency, 'not given') as currency,
+    select lead_key, utc_day(started_at) as day, coalesce(legal_entity, 'not given') as legal_entity, coalesce(currency, 'not given') as currency,
         coalesce(amount, 0)::decimal(18, 2) as whole, quantity, stuck_at, region, product_line, legal_entity as entity, tier, workflow
     from timelines
-    where started_at <= as_of and started_at::date between from_day and until_day and coalesce(cancelled_at > as_of, true)
+    where started_at <= as_of and utc_day(started_at) between from_day and until_day and coalesce(cancelled_at > as_of, true)
 ),
 reached as (
     select m.lead_key, bit_or(1::bigint << c.step_bit) as mask,
@@ -371,13 +374,10 @@ with single as (
     group by correlation_key
     having count(*) filter (object_type in (select object_type from cat_lead_types where preference = 0)) = 1
 )
-select s.system, s.hour, s.span_count,
-    case
-        when s.evidence <> 'none' then s.evidence
-        when s.correlation_key in (select correlation_key from single) then 'correlation'
-        else 'none'
-    end as evidence
-from trace_stitching s;
+select system, hour, span_count, evidence from trace_stitching where evidence <> 'none'
+union all
+select system, hour, span_count, case when correlation_key in (select correlation_key from single) then 'correlation' else 'none' end as evidence
+from trace_stitching where evidence = 'none';
 
 -- step_position, step_at: which milestone a step of order_walks reached, and when.
 create or replace macro step_position(step) as step & 1023;
