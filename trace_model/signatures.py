@@ -40,7 +40,7 @@ MESSAGE_KEPT = 1000  # characters of a message that tell one failure from anothe
 FIRM = 2.0  # weight of a rule about a code, status or exception that is to be believed before words are
 LEARNED_BESIDE_FIRM = 0.3  # power of a learned share where such a rule speaks
 LEAST_SHARE = 0.005  # added to a learned share, which is never nothing
-LEARNED_ALONE = 0.35  # share below which learned words alone say nothing
+LEARNED_ALONE = 0.25  # share below which learned words alone say nothing
 LEARNED_RULE = "words.learned"
 FACTS_SHOWN = 6
 
