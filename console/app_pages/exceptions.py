@@ -68,6 +68,8 @@ def classes(view: View) -> None:
 
 def ongoing(view: View) -> None:
     """What is one outage wearing many masks, said before the masks."""
+    if not view.rows("outages_ongoing"):
+        return
     lines = [
         notice(
             "red",

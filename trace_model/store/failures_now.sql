@@ -330,6 +330,7 @@ create or replace macro known_exceptions(as_of) as table
 from known_failures(as_of) union all by name from stuck_flows(as_of);
 
 -- group_states: one row per group with an exception known at `as_of`: figures, owner, and its state then. Amounts in reporting currency.
+-- held: the orders that its open exceptions hold up, once for each, as {lead_key, amount}.
 -- state: resolved (none is open), snoozed (until an instant, a count, an amount or an answer), new (first seen within a day), regressed (one in
 -- five or more of the open ones had succeeded before, or was resolved by hand), escalating (a day as bad as more than two of the week
 -- before), ongoing.
@@ -340,6 +341,7 @@ with figures as (
         count(*) filter (state = 'open') as open_count, count(*) filter (state = 'resolved') as resolved_count,
         count(distinct lead_key) filter (state = 'open') as order_count, count(distinct customer_id) filter (state = 'open') as customer_count,
         coalesce(sum(blocked_amount) filter (state = 'open'), 0)::decimal(18, 2) as blocked_amount,
+        list({'lead_key': lead_key, 'amount': blocked_amount}) filter (state = 'open' and lead_key is not null) as held,
         -- an order has one customer, but goes through several interfaces: of these the one that touches most counts
         coalesce(sum(case when object_type = 'customer' then touched_count end) filter (state = 'open'), max(touched_count) filter (state = 'open'))::bigint as touched_count,
         coalesce(sum(case when object_type = 'customer' then touched_amount end) filter (state = 'open'), max(touched_amount) filter (state = 'open'))::decimal(18, 2) as touched_amount,

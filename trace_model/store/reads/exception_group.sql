@@ -17,7 +17,7 @@ promised as (
     join cat_promises p on p.promise = c.promise
     where h.state = 'open'
 )
-select g.*, o.label as operation_label, w.*, t.runbook, coalesce(o.replayable, true) as replayable, m.due_at, m.promised_label
+select g.* exclude (held), o.label as operation_label, w.*, t.runbook, coalesce(o.replayable, true) as replayable, m.due_at, m.promised_label
 from group_states($as_of, $group_id) g
 cross join words w
 cross join promised m

@@ -8,7 +8,7 @@
 --   orders), oldest_failed_at, first_seen_at, last_failed_at, age_s, transient, confidence, rule, attempt_count, acknowledged_by, assigned_person, snoozed_until,
 --   tags, ticket, note_count, outage_id, runbook, opened_by_day (14 counts, today last), replayable, reporting_currency, total_count
 with queue as materialized (
-    select *
+    select * exclude (held)
     from group_states($as_of)
     where open_count > 0
       and ($class is null or class = $class)
