@@ -36,8 +36,7 @@ from clock_states(as_of) where stopped_at is null or stopped_at > as_of;
 -- timeline_states: one row per timeline that has started, with its state at `as_of` and the clock that decides it. only_leads: of these alone.
 create or replace macro timeline_states(as_of, only_leads := null::ubigint[]) as table
 with running as (
-    select lead_key, min(due_at) as due_at, arg_min(promise, due_at) as promise, arg_min(label, due_at) as promise_label,
-        arg_min(stop, due_at) as promise_stop, arg_min(owner_team, due_at) as promise_team,
+    select lead_key, min(due_at) as due_at, arg_min({'promise': promise, 'label': label, 'stop': stop, 'team': owner_team}, due_at) as nearest,
         bool_or(state = 'breached') as is_breached, bool_or(state = 'at_risk') as is_at_risk,
         list(promise order by due_at) as promises
     from open_clocks(as_of)
@@ -58,7 +57,7 @@ still as (
     from standstills_at(as_of, false) s anti join failing f on f.lead_key = s.lead_key
 )
 select t.* replace (coalesce(s.stuck_at, t.stuck_at) as stuck_at), s.limit_s as like_limit_s, s.like_count, s.segment as like_segment,
-    r.due_at, r.promise, r.promise_label, r.promise_stop, r.promise_team, r.promises,
+    r.due_at, r.nearest.promise as promise, r.nearest.label as promise_label, r.nearest.stop as promise_stop, r.nearest.team as promise_team, r.promises,
     coalesce(f.open_exception_count, 0) as open_exception_count, f.exception_sentence, f.exception_class, f.exception_team,
     case
         when t.cancelled_at <= as_of then 'cancelled'
