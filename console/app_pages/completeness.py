@@ -17,7 +17,7 @@ from console.components.panel import panel
 from console.components.shell import heading
 from console.components.table import Column, table
 from console.components.view import View, coverage_words, look, wire
-from console.filters import COMPLETENESS, Asked
+from console.filters import COMPLETENESS, PAGE_ROWS, Asked
 
 REASONS: dict[str, tuple[str, str, str]] = {
     "in_transit": ("In transit", "gray", "within its promise, or without one and not yet standing still"),
@@ -148,7 +148,7 @@ def matrix(view: View, rows: list[dict[str, Any]], period: str) -> None:
 
 def objects(view: View, asked: dict[str, Any], ask: Asked) -> None:
     """The differences order by order, of the chosen step and reason."""
-    found = view.rows("completeness_objects", **asked, limit=50)
+    found = view.rows("completeness_objects", **asked)
     step = filter_bar.milestones().get(asked["milestone"] or "", "any step")
     reason = REASONS[asked["explanation"]][0].lower() if asked["explanation"] else "any reason"
     total = found[0]["total_count"] if found else 0
@@ -221,6 +221,9 @@ asked = {k: v for k, v in ask.parameters.items() if k not in ("over", "period")}
 }
 by_period = {k: v for k, v in asked.items() if k in ("from_day", "until_day", "legal_entity", "currency")}
 by_period["period"] = ask.parameters["period"]
+listed = asked | {"limit": PAGE_ROWS}
+view.soon("completeness", **by_period)
+view.soon("completeness_objects", **listed)
 with heading(view, "Completeness"):
     downloads.menu(
         downloads.asked("completeness", "Totals by period, entity and currency", view, "completeness", by_period, FILE),
@@ -249,5 +252,5 @@ month_end = _month_end(view, until_day) if not ask.parameters["over"].isdigit() 
 panel(join([tag("span", f"Orders with their first sign from {span}. ", class_="quiet"), month_end]), key="span")
 figures(view, steps)
 flow(view, steps)
-objects(view, asked, ask)
+objects(view, listed, ask)
 matrix(view, by_group, ask.parameters["period"])

@@ -29,6 +29,9 @@ def story(view: View) -> None:
     if e is None:
         return
     of = {"exception_id": e["exception_id"]}
+    elsewhere = {"group_id": e["group_id"], "limit": exception_parts.OTHERS, **of}
+    view.soon("exception_fixes", group_id=e["group_id"])
+    view.soon("exception_elsewhere", **elsewhere)
     panel(exception_parts.at_stake(view, e), key="at_stake")
     if e["state"] == "open" and e["replayable"] and view.live and view.who.may(Right.REPLAY):
         replaying.offer([e["exception_id"]], [e["class"]], key="replay_exception")
@@ -42,7 +45,7 @@ def story(view: View) -> None:
         tried = view.rows("exception_attempts", **of)
         panel(exception_parts.attempts(view, tried, view.rows("exception_episodes", **of)), key="attempts")
     panel(exception_parts.fixes(view, view.rows("exception_fixes", group_id=e["group_id"])), key="fixes")
-    others = view.rows("exception_elsewhere", group_id=e["group_id"], limit=exception_parts.OTHERS, **of)
+    others = view.rows("exception_elsewhere", **elsewhere)
     panel(exception_parts.elsewhere(view, e, others), key="elsewhere")
 
 

@@ -261,6 +261,8 @@ with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
     filter_bar.clear(ask, LATENCY)
 filter_bar.problems(ask)
 
+view.soon("latency_bands", **asked)
+view.soon("unbilled", **segments, limit=ROWS)
 days = view.rows("invoice_latency", **asked)
 bands = view.rows("latency_bands", **asked)
 if not days:

@@ -66,6 +66,7 @@ UNPAID_FILE = downloads.columns(
 
 def flow(view: View, asked: dict[str, Any]) -> None:
     """Durations by week, the backlog by day, and the orders behind the point that was chosen."""
+    view.soon("kpi_backlog", **asked, days=DAYS)
     found = view.rows("kpi_durations", **asked, weeks=WEEKS)
     by_kpi = {kpi: [row for row in found if row["kpi"] == kpi] for kpi in DURATIONS}
     shown = []

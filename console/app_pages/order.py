@@ -81,6 +81,8 @@ def story(view: View) -> None:
     if t is None:
         return
     of = {"lead_key": t["lead_key"]}
+    view.soon("timeline_exceptions", "timeline_clocks", "timeline_milestones", **of)
+    view.soon("standstills", lead_keys=[t["lead_key"]])
     following = view.rows("next_milestone", **of)
     milestones = view.rows("timeline_milestones", **of)
     failures = view.rows("timeline_exceptions", **of)

@@ -127,12 +127,16 @@ class Answers:
     def ask_ahead(self, page: str, moment: Moment) -> int:
         """What the page of this address was lately shown by is being asked at `moment`; returns how many questions that are.
 
-        Does not wait. A fault is told to whoever needs the answer.
+        Does not wait.
         """
         lately = self.shown_by(page, self._timer() - REMEMBERED_S)
         for question, parameters in lately:
-            self._ahead.submit(self.ask, question, moment, **parameters)
+            self.ask_soon(question, moment, **parameters)
         return len(lately)
+
+    def ask_soon(self, question: str, moment: Moment, **parameters: Any) -> None:
+        """Somebody is about to ask this: it is being answered from now on. A fault is told to whoever needs the answer."""
+        self._ahead.submit(self.ask, question, moment, **parameters)
 
     def shown_by(self, page: str, since: float) -> list[tuple[str, dict[str, Any]]]:
         """The questions by which the page of this address was shown since that instant of the timer; older ones are forgotten."""

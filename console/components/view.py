@@ -47,6 +47,12 @@ class View:
         self.answers.remember(self.page, question, parameters)
         return self.answers.ask(question, self.moment, **parameters)
 
+    def soon(self, *questions: str, **parameters: Any) -> None:
+        """Says which questions, with these parameters, the page is about to ask one by one: they are answered side by side.
+        For pages opened for the first time; of others it is remembered what they ask."""
+        for question in questions:
+            self.answers.ask_soon(question, self.moment, **parameters)
+
     def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]:
         """As `ask`, as plain rows: instants aware UTC, amounts Decimal."""
         return list(self.ask(question, **parameters).to_pylist())

@@ -139,6 +139,16 @@ def test_what_a_page_was_shown_by_is_asked_at_once_the_next_time(
     assert answers.ask_ahead("today?", moment) == 0
 
 
+def test_what_is_about_to_be_asked_is_answered_meanwhile(store: Ledger, answers: Answers) -> None:
+    met = threading.Barrier(2, timeout=60)  # two questions at a time, or this breaks
+    store.on_ask = lambda: met.wait() and None
+    moment = answers.moment(None)
+    answers.ask_soon("exception_fixes", moment, group_id="g")
+    answers.ask("exception_attempts", moment, exception_id="e")
+    answers.ask("exception_fixes", moment, group_id="g")
+    assert store.asked == {"exception_fixes": 1, "exception_attempts": 1}
+
+
 @pytest.fixture
 def looked(answers: Answers) -> Callable[[str], datetime]:
     """Opens the page of the process map as the person named, which asks one question; returns the instant that it shows."""
