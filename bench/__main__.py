@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from trace_model.allocator import restart_with_mimalloc
+
 TOPICS: dict[str, str] = {
     "ingest": "OTLP/HTTP ingest, durable before the answer",
     "decode": "Decoding OTLP, against the ways not taken",
@@ -114,4 +116,5 @@ def _cell(value: Any) -> str:
 
 
 if __name__ == "__main__":
+    restart_with_mimalloc()
     sys.exit(main(sys.argv[1:]))

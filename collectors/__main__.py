@@ -19,6 +19,7 @@ from collectors import otlp_grpc, otlp_http
 from collectors.access import Access, Token
 from collectors.ingest import Ingest
 from collectors.polling import Pollers
+from trace_model.allocator import restart_with_mimalloc
 from trace_model.catalogue import loader
 from trace_model.errors import CashtrailError
 from trace_model.store import Store
@@ -72,4 +73,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    restart_with_mimalloc()
     sys.exit(main())

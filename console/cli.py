@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from console import replay_cli
 from console import settings as configuration
+from trace_model.allocator import restart_with_mimalloc
 from trace_model.catalogue import loader
 from trace_model.errors import CashtrailError, CatalogueError, StoreUnavailable
 
@@ -38,6 +39,7 @@ def serve(
     headless: Annotated[bool, typer.Option(help="Doors and API only, no screen.")] = False,
 ) -> None:
     """Run the console, the doors and the API until stopped."""
+    restart_with_mimalloc()
     from console.server import serve as run
 
     given = configuration.read(database=database, catalogue=catalogue, host=host, port=port, grpc_port=grpc_port)
@@ -271,6 +273,7 @@ def main() -> None:
 
 
 def _store(database: Path | None, catalogue: str | None) -> Any:
+    restart_with_mimalloc()
     from trace_model.store import Store
     from trace_model.store.store import utc_now
 

@@ -113,6 +113,7 @@ class Projector:
         }
         self._reading = _reading(catalogue)
         self._made: set[str] = set()
+        self._statements: dict[str, duckdb.Statement] = {}
 
     def project(self, after_seq: int, until_seq: int) -> None:
         """The spans recorded in (`after_seq`, `until_seq`] show in every derived row they touch."""
@@ -239,7 +240,7 @@ class Projector:
             self._insert(relation)
         self._scratch("23a_correlation_changes")
         if self._number("select count(*) from correlation_changes where change < 0"):
-            self._c.execute(self._files["23b_lost_correlations"])
+            self._run(self._files["23b_lost_correlations"])
         self._insert(CORRELATIONS, "select * exclude (change) from correlation_changes where change > 0")
 
     def _derive_outages(self, stretch: Mapping[str, int]) -> None:
@@ -315,7 +316,7 @@ class Projector:
             self._delete(relation)
             self._insert(relation)
         self._scratch("41_touched_parents")
-        self._c.execute(self._files["43_outdated_checks"])
+        self._run(self._files["43_outdated_checks"])
         self._derive_checks()
         self._derive_stakes()
 
@@ -358,7 +359,7 @@ class Projector:
         if identities:
             for scratch in ("46a_identity_holders", "46b_duplicate_identities"):
                 self._scratch(scratch)
-            self._c.execute(self._files["46c_outdated_identities"])
+            self._run(self._files["46c_outdated_identities"])
             self._table("check_failures", "from duplicate_identities")
             self._keep_check_failures()
         if interfaces:
@@ -367,7 +368,7 @@ class Projector:
                 self._delete(relation)
                 self._insert(relation)
             self._scratch("47e_drift_failures")
-            self._c.execute(self._files["47d_outdated_drifts"])
+            self._run(self._files["47d_outdated_drifts"])
             self._table("check_failures", "from drift_failures")
             self._keep_check_failures()
         self._made.discard("check_failures")  # of other columns than the checks of timelines have
@@ -375,8 +376,8 @@ class Projector:
     def _keep_check_failures(self) -> None:
         if not self._number("select count(*) from check_failures"):
             return
-        self._c.execute(f"insert into signatures by name {self._files['40a_check_signatures']}")
-        self._c.execute("insert into failures by name from check_failures")
+        self._run(f"insert into signatures by name {self._files['40a_check_signatures']}")
+        self._run("insert into failures by name from check_failures")
 
     # -- everything ------------------------------------------------------------------------------------------------
 
@@ -437,7 +438,7 @@ class Projector:
 
     def _judge(self) -> None:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""
-        unseen = self._c.execute(sql("projection/26a_unjudged.sql")).fetchall()
+        unseen = self._run(self._files["26a_unjudged"]).fetchall()
         rows = []
         for signature, system, operation, code, exception, http_status, message, product in unseen:
             seen = Signature(
@@ -469,7 +470,7 @@ class Projector:
 
     def _say(self) -> None:
         """Every fresh failure has its sentence: the verdict of its signature in the words of its own message."""
-        unsaid = self._c.execute(self._files["26b_unsaid"]).fetchall()
+        unsaid = self._run(self._files["26b_unsaid"]).fetchall()
         if not unsaid:
             return
         sentences = [
@@ -504,31 +505,39 @@ class Projector:
         self._made.add(name)
 
     def _table(self, name: str, text: str, parameters: Mapping[str, Any] | None = None) -> None:
-        self._c.execute(f"create or replace temp table {name} as {text}", _used(text, parameters))
+        self._run(f"create or replace temp table {name} as {text}", parameters)
 
     def _view(self, name: str, text: str) -> None:
         self._c.execute(f"create or replace temp view {name} as {text}")
 
     def _insert(self, relation: Relation, text: str | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         text = text or f"from {relation.table}_fresh"
-        self._c.execute(f"insert into {relation.table} {text}", _used(text, parameters))
+        self._run(f"insert into {relation.table} {text}", parameters)
 
     def _delete(self, relation: Relation, where: str = "", parameters: Mapping[str, Any] | None = None) -> None:
         touched, _, column = relation.touched.partition(":")
         keys = f"select {column or relation.key} from {touched}"  # noqa: S608
         text = f"delete from {relation.table} where {where} {relation.key} in ({keys})"  # noqa: S608
-        self._c.execute(text, _used(text, parameters))
+        self._run(text, parameters)
 
     def _stretch(self, traces: str) -> dict[str, int]:
         """The first and last record of `traces`, a scratch table."""
         text = f"select coalesce(min(first_seq), 0), coalesce(max(last_seq), 0) from {traces}"  # noqa: S608
-        row = self._c.execute(text).fetchone()
+        row = self._run(text).fetchone()
         assert row is not None
         return {"min_seq": int(row[0]), "max_seq": int(row[1])}
 
     def _number(self, text: str, parameters: Mapping[str, Any] | None = None) -> int:
-        row = self._c.execute(text, _used(text, parameters)).fetchone()
+        row = self._run(text, parameters).fetchone()
         return int(row[0]) if row and row[0] is not None else 0
+
+    def _run(self, text: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        """Executes one statement with those of the parameters that it names; it is parsed once in this projector's life."""
+        statement = self._statements.get(text)
+        if statement is None:
+            [statement] = self._c.extract_statements(text)
+            self._statements[text] = statement
+        return self._c.execute(statement, _used(text, parameters))
 
     def _forget(self) -> None:
         """No scratch table or view is left."""
