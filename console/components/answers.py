@@ -214,19 +214,19 @@ class Standing:
             if held.due > begun:
                 return held.due - begun
             looked = held.looked
-        coming = self._answers.moment(self._store.clock())
+        coming = None
         try:
+            asked = self._answers.moment(self._store.clock())
             for question, parameters in self._answers.shown_by(page, looked):
-                self._answers.ask(question, coming, **parameters)
-            answered = True
+                self._answers.ask(question, asked, **parameters)
+            coming = asked
         except Exception:  # whoever opens the page once its moment is too old asks for themselves, and is told
             log.warning("the next moment of %s could not be answered", page, exc_info=True)
-            answered = False
         took = self._timer() - begun
         with self._lock:
             if self._pages.get(page) is held:
                 held.due = begun + max(STANDS_S, took / SHARE_OF_A_CORE)
-                if answered:
+                if coming is not None:
                     held.moment, held.since = coming, begun
         return took / SHARE_OF_A_CORE - took
 
