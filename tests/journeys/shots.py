@@ -49,6 +49,7 @@ def _take(url: str, chromium: str) -> None:
         "orders": "orders?state=breached,stuck,at_risk",
         "order": f"order?type=order&id={order}",
         "trace": f"order?type=order&id={order}&part=traces",
+        "forecast": "forecast",
         "exceptions": "exceptions",
         "exception": f"exceptions?group={group}",
         "invoice-latency": "invoice-latency",

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,10 +13,9 @@ import pytest
 from console.access import Principal
 from console.replay.engine import Engines
 from console.replay.replays import Replays
-from tests.console.replay.conftest import APPROVER, MANY, OPERATOR, QUICK, House, ended, until
+from tests.console.replay.conftest import MANY, OPERATOR, QUICK, House, ended, until
 from tests.console.replay.estate import span, table
 from trace_model.errors import PermanentError, Refused, UnknownThing
-from trace_model.replays import OUTSTANDING, Plan
 
 
 def test_a_plan_sends_nothing_and_an_executed_one_is_proven_by_its_spans(house: House) -> None:
@@ -299,75 +294,6 @@ def test_a_busy_engine_is_asked_again_and_the_key_is_free_in_between(house: Hous
     assert set(house.engine.calls) == {plan.items[0].idempotency_key}
 
 
-def test_the_canary_brakes_a_plan_that_would_fail_whole(house: House) -> None:
-    ids = house.fail(12)
-    house.engine.mischief.fails_again = 1.0
-    replays = house.replays()
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    braked = until(replays, plan, ended)
-    assert braked.state == "paused"
-    assert house.engine.posts == 1
-    assert house.audit(plan.plan_id) == ["plan", "execute", "brake"]
-
-    house.engine.mischief.fails_again = 0.0
-    replays.resume(OPERATOR, plan.plan_id, plan.hash, "mapping fixed")
-    done = until(replays, plan, lambda p: p.state == "finished")
-    assert done.totals() == {"failed_again": 1, "milestone_reached": 11}
-    assert sum(done.totals().values()) == len(done.items)
-
-
-def test_a_new_cause_brakes_at_once(house: House) -> None:
-    ids = house.fail(12)
-    replays = house.replays(replace(QUICK, wave_size=2))
-    house.engine.mischief.other_cause = True
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    until(replays, plan, lambda p: p.totals().get("milestone_reached", 0) >= 3)
-    house.engine.mischief.fails_again = 1.0
-    braked = until(replays, plan, ended)
-    assert braked.state == "paused"
-    assert "not seen before" in (braked.state_reason or "")
-    assert house.engine.posts < 12
-
-
-def test_a_paused_plan_sends_nothing_over_a_restart_and_goes_on_when_resumed(house: House) -> None:
-    ids = house.fail(10)
-    replays = house.replays(replace(QUICK, wave_size=1))
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    until(replays, plan, lambda p: p.totals().get("milestone_reached", 0) >= 2)
-    replays.pause(OPERATOR, plan.plan_id, plan.hash, "lunch")
-    assert replays.pause(OPERATOR, plan.plan_id, plan.hash, "lunch").state == "paused"
-    until(replays, plan, lambda p: not set(p.totals()) & set(OUTSTANDING))
-    replays.stop()
-    sent = house.engine.posts
-    restarted = house.replays()
-    with pytest.raises(AssertionError):
-        until(restarted, plan, lambda p: house.engine.posts > sent, timeout_s=0.8)
-    restarted.resume(OPERATOR, plan.plan_id, plan.hash, "back")
-    assert until(restarted, plan, lambda p: p.state == "finished").totals() == {"milestone_reached": 10}
-    assert set(house.engine.books.values()) == {1}
-
-
-def test_a_cancelled_plan_sends_no_more_and_frees_what_it_did_not_send(house: House) -> None:
-    ids = house.fail(10)
-    replays = house.replays(replace(QUICK, wave_size=1))
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    until(replays, plan, lambda p: p.totals().get("milestone_reached", 0) >= 2)
-    replays.cancel(OPERATOR, plan.plan_id, plan.hash, "wrong customer")
-    until(replays, plan, lambda p: not set(p.totals()) & set(OUTSTANDING))
-    with pytest.raises(Refused, match="cancelled"):
-        replays.resume(OPERATOR, plan.plan_id, plan.hash, "no, go on")
-    left = [i.exception_id for i in replays.get(plan.plan_id).items if i.outcome == "skipped"]
-    again = replays.plan(OPERATOR, exception_ids=left, reason="r")
-    assert {i.decision for i in again.items} == {"send"}
-    replays.execute(OPERATOR, again.plan_id, again.hash, "go")
-    assert until(replays, again, ended).totals() == {"milestone_reached": len(left)}
-    assert set(house.engine.books.values()) == {1}
-
-
 def test_what_changed_since_the_plan_is_not_sent(house: House) -> None:
     ids = house.fail(2)
     replays = house.replays()
@@ -379,145 +305,6 @@ def test_what_changed_since_the_plan_is_not_sent(house: House) -> None:
     done = until(replays, plan, ended)
     assert done.totals() == {"skipped": 1, "milestone_reached": 1}
     assert house.engine.books == {house.order(2): 1}
-
-
-def test_two_keys_open_what_is_above_the_limits(house: House) -> None:
-    ids = house.fail(3)
-    replays = house.replays(replace(QUICK, approval_count=2))
-    plan = replays.plan(APPROVER, exception_ids=ids, reason="r")
-    assert plan.needs_approval
-    assert {i.decision for i in plan.items} == {"needs_approval"}
-    with pytest.raises(Refused, match="second person"):
-        replays.execute(APPROVER, plan.plan_id, plan.hash, "go")
-    with pytest.raises(Refused, match="second person"):
-        replays.approve(APPROVER, plan.plan_id, plan.hash, "mine")
-    with pytest.raises(Refused, match="look at the plan again"):
-        replays.approve(Principal("cleo", "approver"), plan.plan_id, "0" * 64, "fine")
-    assert house.engine.posts == 0
-    replays.approve(Principal("cleo", "approver"), plan.plan_id, plan.hash, "fine")
-    replays.execute(APPROVER, plan.plan_id, plan.hash, "go")
-    assert until(replays, plan, ended).totals() == {"milestone_reached": 3}
-    assert house.audit(plan.plan_id) == ["plan", "approve", "execute", "finish"]
-
-
-def test_a_plan_cut_into_pieces_needs_the_second_person_that_the_whole_would(house: House) -> None:
-    dora, limits = (
-        Principal(f"dora {house.order(1)}", "operator"),
-        replace(QUICK, approval_count=4, approval_window_s=3600),
-    )
-    ids = house.fail(6)
-    replays = house.replays(limits)
-    first, second = (replays.plan(dora, exception_ids=part, reason="piece") for part in (ids[:2], ids[2:4]))
-    late = replays.plan(dora, exception_ids=ids[4:5], reason="made before anything was sent")
-    for plan in (first, second):
-        assert not plan.needs_approval
-        replays.execute(dora, plan.plan_id, plan.hash, "go")
-        assert until(replays, plan, ended).totals() == {"milestone_reached": 2}
-
-    third = replays.plan(dora, exception_ids=ids[5:], reason="piece")
-    assert (third.needs_approval, third.items[0].decision) == (True, "needs_approval")
-    assert third.approval_reason is not None
-    assert (
-        f"the 4 items that {dora.name} sent without approval in the last 1 h it comes to 5 items, more than 4"
-        in third.approval_reason
-    )
-    with pytest.raises(Refused, match=r"not any more: with the 4 items .* comes to 5 items, more than 4.* Plan again"):
-        replays.execute(dora, late.plan_id, late.hash, "go")
-    with pytest.raises(Refused, match="not any more"):  # another's hand does not help: who asked for it counts too
-        replays.execute(Principal("emil", "operator"), late.plan_id, late.hash, "go")
-    assert not replays.plan(Principal("emil", "operator"), exception_ids=ids[5:], reason="of his own").needs_approval
-
-    replays.approve(APPROVER, third.plan_id, third.hash, "fine")
-    replays.execute(dora, third.plan_id, third.hash, "go")
-    assert until(replays, third, ended).totals() == {"milestone_reached": 1}
-    assert house.engine.posts == 5
-
-
-def test_money_sent_in_pieces_counts_too_and_a_window_that_is_over_does_not(house: House) -> None:
-    ids, finn = house.fail(2), Principal(f"finn {house.order(1)}", "operator")
-    worth = house.replays(running=False).plan(finn, exception_ids=ids[:1], reason="r").items[0].amount
-    assert worth
-    limits = replace(QUICK, approval_amount=worth + worth / 2, approval_window_s=3600)
-    replays = house.replays(limits)
-    first = replays.plan(finn, exception_ids=ids[:1], reason="r")
-    replays.execute(finn, first.plan_id, first.hash, "go")
-    until(replays, first, ended)
-    second = replays.plan(finn, exception_ids=ids[1:], reason="r")
-    assert "in reporting currency" in (second.approval_reason or "")
-    replays.stop()
-    assert (
-        not house.replays(replace(limits, approval_window_s=0.001), running=False)
-        .plan(finn, exception_ids=ids[1:], reason="r")
-        .needs_approval
-    )
-
-
-def test_pieces_executed_at_the_same_instant_are_counted_one_after_the_other(house: House) -> None:
-    gina = Principal(f"gina {house.order(1)}", "operator")
-    ids = house.fail(4)
-    replays = house.replays(replace(QUICK, approval_count=2, approval_window_s=3600), running=False)
-    plans = [replays.plan(gina, exception_ids=[one], reason="r") for one in ids]
-
-    def go(plan: Plan) -> bool:
-        try:
-            return replays.execute(gina, plan.plan_id, plan.hash, "go").executed_at is not None
-        except Refused:
-            return False
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sum(pool.map(go, plans)) == 2
-
-
-def test_an_approval_expires_and_an_edited_plan_has_none(house: House) -> None:
-    ids = house.fail(1)
-    replays = house.replays(replace(QUICK, approval_amount=Decimal(1), approval_valid_s=0.0), running=False)
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.approve(APPROVER, plan.plan_id, plan.hash, "fine")
-    with pytest.raises(Refused, match="expired"):
-        replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    edited = replays.plan(OPERATOR, exception_ids=ids, reason="r", patch={"po": "7"})
-    assert edited.hash != plan.hash
-    with pytest.raises(Refused, match="second person"):
-        replays.execute(OPERATOR, edited.plan_id, edited.hash, "go")
-
-
-def test_an_old_plan_is_not_sent(house: House) -> None:
-    ids = house.fail(1)
-    replays = house.replays(running=False)
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    later = Replays(
-        house.store, house.ledger, Engines(), lambda: house.store.clock() + timedelta(days=2), QUICK
-    )  # fmt: skip
-    house.opened.append(later)
-    with pytest.raises(Refused, match="too old"):
-        later.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-
-
-def test_a_dependency_that_goes_down_holds_the_rest_and_is_tried_with_one(house: House) -> None:
-    ids = house.fail(10)
-    replays = house.replays(replace(QUICK, wave_size=1))
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    until(replays, plan, lambda p: p.totals().get("milestone_reached", 0) >= 1)
-    house.engine.mischief.down = {"erp-de"}
-    held = until(replays, plan, lambda p: "held: erp-de" in (p.state_reason or ""))
-    assert held.state == "running"
-    sent = house.engine.posts
-    assert sent < 10
-    with pytest.raises(AssertionError):
-        until(replays, plan, lambda p: house.engine.posts > sent, timeout_s=1.0)
-    house.engine.mischief.down = set()
-    assert until(replays, plan, ended).totals() == {"milestone_reached": 10}
-
-
-def test_no_more_calls_are_under_way_at_a_target_than_its_limit(house: House) -> None:
-    ids = house.fail(12)
-    house.engine.mischief.is_late, house.engine.mischief.late_by_s = 1.0, 0.1
-    replays = house.replays(replace(MANY, calls_per_target=2, evidence_timeout_s=20.0))
-    plan = replays.plan(OPERATOR, exception_ids=ids, reason="r")
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "go")
-    assert until(replays, plan, ended).totals() == {"milestone_reached": 12}
-    assert house.engine.most_calling == 2
 
 
 def test_while_a_dependency_is_down_nothing_is_planned_to_be_sent(house: House) -> None:
@@ -565,51 +352,3 @@ def test_a_plan_reads_back_as_it_was_frozen(house: House) -> None:
     plan = house.replays(running=False).plan(OPERATOR, exception_ids=ids, reason="r", patch={"po": "7"})
     assert rows_of(house, plan.plan_id) == [i.as_dict() for i in plan.items]
     assert house.ledger.plan(plan.plan_id).hash == plan.hash
-
-
-def test_a_recovered_dependency_s_failures_become_a_plan_once(house: House) -> None:
-    house.engine.mischief.down = {"logistics"}
-    ids = house.fail(4, **{"peer.service": "logistics"})
-    replays = house.replays(replace(QUICK, recovery="propose"))
-
-    def proposals() -> list[Any]:
-        return [p for p in replays.recent(20) if {i.exception_id for i in p.items} == set(ids)]
-
-    time.sleep(1.0)
-    assert proposals() == []
-    house.engine.mischief.down = set()
-    end = time.monotonic() + 60
-    while not proposals():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    time.sleep(1.0)
-    (plan,) = proposals()
-    assert (plan.created_by, plan.state) == ("recovery watch", "planned")
-    assert "logistics has been up" in plan.reason
-    assert house.engine.posts == 0
-    replays.execute(OPERATOR, plan.plan_id, plan.hash, "yes")
-    assert until(replays, plan, ended).totals() == {"milestone_reached": 4}
-
-
-def test_a_recovery_within_the_limits_starts_by_itself_and_above_them_does_not(house: House) -> None:
-    ids = house.fail(4, **{"peer.service": "billing"})
-    replays = house.replays(replace(QUICK, recovery="start", approval_amount=Decimal(1)))
-    end = time.monotonic() + 60
-    while not (found := [p for p in replays.recent(20) if {i.exception_id for i in p.items} == set(ids)]):
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    assert (found[0].state, found[0].needs_approval) == ("planned", True)
-    assert house.engine.posts == 0
-    plan = replays.approve(APPROVER, found[0].plan_id, found[0].hash, "it may")
-    with pytest.raises(Refused, match="a second person with the right to replay must send it"):
-        replays.execute(APPROVER, plan.plan_id, plan.hash, "alone")
-    replays.stop()
-    replays.cancel(OPERATOR, found[0].plan_id, found[0].hash, "the limits are being raised")
-    house.store.record(table([row for n in range(1, 5) for row in house.rows(n, **{"peer.service": "billing"})]))
-    assert house.store.settle(60)
-    again = house.replays(replace(QUICK, recovery="start"))
-    end = time.monotonic() + 60
-    while len(house.engine.books) < 4:
-        assert time.monotonic() < end
-        time.sleep(0.1)
-    assert again.recent(1)[0].executed_by == "recovery watch"
