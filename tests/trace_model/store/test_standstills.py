@@ -113,16 +113,16 @@ def test_the_reason_is_guessed_from_what_was_last_seen(trading: Rows) -> None:
 
 def test_no_data_from_a_system_is_told_apart_from_no_progress(trading: Rows) -> None:
     s = Story()
-    s.does("billing.issue_invoice", 20 * HOUR, invoice="INV-Y", invoice_order="SO-Y", amount="5", service="billing")
+    s.does("billing.issue_invoice", 24 * HOUR, invoice="INV-Y", invoice_order="SO-Y", amount="5", service="billing")
     trading.hear([span.but(trace=3000) for span in s.spans])
-    row, words = explained(trading, "SO-X", instant(20 * HOUR + 30 * 60))
-    assert (row["is_silent"], standstills.silence(row, instant(20 * HOUR))) == (False, None)
-    at = instant(21 * HOUR)
+    row, words = explained(trading, "SO-X", instant(24 * HOUR + 30 * 60))
+    assert (row["is_silent"], standstills.silence(row, instant(24 * HOUR))) == (False, None)
+    at = instant(25 * HOUR)
     row, words = explained(trading, "SO-X", at)
     assert row["reason"] == "no_data"
     assert standstills.silence(row, at) == "No data from Billing for 59 min"
     assert words.reason.startswith("No data from Billing")
-    row, _ = explained(trading, "SO-Y", instant(23 * HOUR))
+    row, _ = explained(trading, "SO-Y", instant(27 * HOUR))
     assert (row["system"], row["is_silent"]) == ("erp", True), (
         "ERP Germany is of the product that the catalogue's ERP is"
     )
