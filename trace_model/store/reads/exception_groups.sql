@@ -23,10 +23,19 @@ with queue as materialized (
       and ($min_amount is null or blocked_amount >= $min_amount)
       and ($include_snoozed or $group_state = 'snoozed' or state <> 'snoozed')
 ),
+ranked as (
+    select *, count(*) over () as total_count,
+        row_number() over (order by case coalesce($sort, 'money') when 'money' then -greatest(blocked_amount, touched_amount) when 'latest' then -epoch(last_failed_at)
+            when 'oldest' then epoch(oldest_failed_at) end nulls last, blocked_amount desc, oldest_failed_at, group_id) as place
+    from queue
+),
+candidates as materialized (  -- whose nearest promise is sought: of those shown; of all where it decides who is shown
+    from ranked where coalesce($sort = 'time', false) or place between $offset + 1 and $offset + $limit
+),
 spoken as (
-    select group_id, signature from signatures semi join queue using (group_id)
+    select group_id, signature from signatures semi join candidates using (group_id)
     union
-    select outage_group_id, signature from signatures s semi join queue q on q.group_id = s.outage_group_id
+    select outage_group_id, signature from signatures s semi join candidates q on q.group_id = s.outage_group_id
 ),
 promised as (
     select j.group_id, min(c.due_at) as due_at
@@ -37,12 +46,13 @@ promised as (
     where f.opened_at <= $as_of and (f.resolved_at is null or f.resolved_at > $as_of)
     group by j.group_id
 ),
+timed as (
+    select c.*, m.due_at,
+        case when $sort = 'time' then row_number() over (order by m.due_at nulls last, c.blocked_amount desc, c.oldest_failed_at, c.group_id) else c.place end as shown_at
+    from candidates c left join promised m using (group_id)
+),
 page as materialized (
-    select q.*, m.due_at, count(*) over () as total_count
-    from queue q left join promised m using (group_id)
-    order by case coalesce($sort, 'money') when 'money' then -greatest(blocked_amount, touched_amount) when 'latest' then -epoch(last_failed_at) when 'oldest' then epoch(oldest_failed_at) end nulls last,
-        case when $sort = 'time' then m.due_at end nulls last, blocked_amount desc, oldest_failed_at, group_id
-    limit $limit offset $offset
+    from timed where shown_at between $offset + 1 and $offset + $limit
 ),
 named as (
     select j.group_id, f.sentence, f.error_code, f.last_failed_at, f.exception_id, f.opened_at
@@ -71,5 +81,4 @@ left join words w on w.group_id = p.group_id
 left join days d on d.group_id = p.group_id
 left join cat_operations o on o.operation = p.operation
 left join cat_teams t on t.team = p.owner_team
-order by case coalesce($sort, 'money') when 'money' then -greatest(p.blocked_amount, p.touched_amount) when 'latest' then -epoch(p.last_failed_at) when 'oldest' then epoch(p.oldest_failed_at) end nulls last,
-    case when $sort = 'time' then p.due_at end nulls last, p.blocked_amount desc, p.oldest_failed_at, p.group_id
+order by p.shown_at
