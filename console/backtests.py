@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -12,12 +10,11 @@ from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from console.background import fault_of
+from trace_model.priorities import Niceness, stand_back
 from trace_model.store import Store
 from trace_model.store.forecasts import Backtest, Forecasts
 
 KEPT = 16
-NICENESS = 10
-"""How far a walk stands back for threads that answer people (`nice`, Linux)."""
 
 
 @dataclass
@@ -57,8 +54,7 @@ class Backtests:
             self._walks.pop((walk.as_of, walk.days), None)
 
     def _work(self, walk: Walk) -> None:
-        if sys.platform == "linux":  # elsewhere a priority is the whole process's
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        stand_back(Niceness.BACKGROUND)
         with self._walking:
             since = time.monotonic()
 

@@ -17,6 +17,7 @@ from console.background import fault_of
 from trace_model.catalogue import loader
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import CatalogueError, Refused, UnknownThing
+from trace_model.priorities import Niceness, stand_back
 from trace_model.store import Store
 from trace_model.store.store import rules_of
 from trace_model.store.trial import DAYS_MOST, Trial, compare
@@ -100,6 +101,8 @@ class CatalogueTrials:
         rules_of(catalogue)
 
     def _work(self, run: Run, catalogue: Catalogue) -> None:
+        stand_back(Niceness.BACKGROUND)
+
         def told(step: str, share: float) -> None:
             run.step, run.share = step, share
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections import OrderedDict
@@ -27,6 +26,7 @@ from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
+from trace_model.priorities import Niceness, stand_back
 from trace_model.store import Store
 
 LIVE_EVERY_S = 2.0
@@ -38,8 +38,6 @@ REMEMBERED_S = 600.0
 REMEMBERED_PAGES = 200
 STANDS_S = 60.0
 """For how long at least a room of the whole history shows one moment."""
-NICENESS = 10
-"""How far the answering of moments that nobody waits for stands back for threads that answer people (`nice`, Linux)."""
 log = logging.getLogger("cashtrail.console")
 
 
@@ -231,8 +229,7 @@ class Standing:
         return took / SHARE_OF_A_CORE - took
 
     def _follow(self) -> None:
-        if sys.platform == "linux":  # elsewhere a priority is the whole process's
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        stand_back(Niceness.BACKGROUND)
         while (rest := self.move_on()) is not None:
             time.sleep(rest)
 

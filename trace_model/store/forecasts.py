@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from trace_model import forecast
 from trace_model.errors import CashtrailError
 from trace_model.forecast import EDGES, Bin, Count, Curves, Later, LaterCount, Numbers, Path, Stage
+from trace_model.priorities import Niceness, stand_back
 from trace_model.store import catalogue_tables
 from trace_model.store.database import sql, transaction
 from trace_model.store.store import Store
@@ -150,6 +151,7 @@ class Forecasts:
             self._thread.join(timeout=30)
 
     def _follow(self) -> None:
+        stand_back(Niceness.BACKGROUND)
         fitted_seq, waited_s, pause_s = -1, REFRESH_S, 5.0
         while not self._stopping.is_set():
             seq = self._store.projected_seq

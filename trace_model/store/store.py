@@ -8,9 +8,7 @@ is lost or counted twice over a crash (docs/decisions/001-record-then-derive.md)
 from __future__ import annotations
 
 import logging
-import os
 import re
-import sys
 import threading
 import time
 import warnings
@@ -27,6 +25,7 @@ import pyarrow as pa
 from trace_model.catalogue.failure_rules import Rules, load_rules
 from trace_model.catalogue.schema import Catalogue
 from trace_model.errors import PermanentError, StoreUnavailable
+from trace_model.priorities import Niceness, stand_back
 from trace_model.spans import SCHEMA, Recorded
 from trace_model.store import actions, catalogue_tables
 from trace_model.store.actions import Action
@@ -41,8 +40,6 @@ BATCH_SPANS = 20_000
 """The most spans one projection transaction takes; more are taken in the next."""
 CATCH_UP_SPANS = 400_000
 """Further behind than this, deriving everything again is cheaper than batch by batch."""
-PROJECTING_NICENESS = 5
-"""How far the projecting thread stands back for threads that answer people (`nice`, Linux)."""
 REST_SHARE, REST_LEAST_S = 0.5, 0.25
 """After a batch the projecting thread rests for this share of the time it took, and at least so long, unless somebody waits for it
 or it is a whole batch behind: so people who look at screens have the processor first, and spans that arrive meanwhile share a
@@ -344,8 +341,7 @@ class Store:
         self.database.close()
 
     def _follow(self) -> None:
-        if sys.platform == "linux":  # elsewhere a priority is the whole process's
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), PROJECTING_NICENESS)
+        stand_back(Niceness.FOLLOWS)
         while not self._stopping.is_set():
             with self._recorded:
                 self._recorded.wait_for(
