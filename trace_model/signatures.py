@@ -41,6 +41,7 @@ FIRM = 2.0  # weight of a rule about a code, status or exception that is to be b
 LEARNED_BESIDE_FIRM = 0.3  # power of a learned share where such a rule speaks
 LEAST_SHARE = 0.005  # added to a learned share, which is never nothing
 LEARNED_ALONE = 0.25  # share below which learned words alone say nothing
+WORD_LEAST = 3  # letters of a word that may speak alone
 LEARNED_RULE = "words.learned"
 FACTS_SHOWN = 6
 
@@ -215,7 +216,8 @@ def _counted(votes: Sequence[_Vote], seen: _Seen, rules: Rules) -> Verdict:
     winner = max(by_class, key=lambda class_: by_class[class_])
     outcome = max((outcome for outcome in odds if outcome[0] == winner), key=lambda outcome: odds[outcome])
     share = (by_class[winner] + odds[outcome] / total) / 2
-    if not votes and share < LEARNED_ALONE:
+    # pieces of words and initials say something beside others, and nothing alone: a verdict has a fact that can be shown
+    if not votes and (share < LEARNED_ALONE or not any(len(word) >= WORD_LEAST for word in words)):
         return UNKNOWN
     deciding = by_outcome[outcome][0].rule if outcome in by_outcome else None
     shown = sorted(votes, key=lambda vote: (vote.rule.then.category != outcome[1], -vote.weight))

@@ -14,6 +14,7 @@ from trace_model.errors import Forbidden, Refused
 from trace_model.patches import differences
 
 TAX_REFUSED = {"q2c.error.code": "INVALID_TAX_ID", "http.response.status_code": 422, "peer.service": "tax"}
+REFUSAL = "The tax number is not valid"
 TAX_OF_CUSTOMER = {"tax_id": {"$from": {"object": "customer", "field": "tax_id"}}}
 
 
@@ -24,6 +25,7 @@ def customers_of(house: House, count: int, **more: Any) -> list[str]:
         rows = house.rows(
             number, **{"q2c.payload": json.dumps({"order": house.order(number), "tax_id": "OLD1"})} | more
         )
+        rows[1]["status_message"] = REFUSAL if more else rows[1]["status_message"]
         keys = {"q2c.customer.id": customer(house, number)}
         rows[1]["attributes"] = json.dumps(json.loads(rows[1]["attributes"]) | keys)
         said += rows
