@@ -22,6 +22,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from trace_model.allocator import restart_with_mimalloc
 from trace_model.catalogue.loader import load
 from trace_model.spans import SCHEMA
 from trace_model.store import Store
@@ -245,6 +246,7 @@ def run(orders: int = 100_000) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
+    restart_with_mimalloc()  # as the server runs
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--only", action="store_true", help="only this size, not a tenth of it as well")
