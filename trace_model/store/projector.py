@@ -227,6 +227,7 @@ class Projector:
         self._scratch("21a_objects_before")
         bound = {"min_object_seq": self._number(self._files["21c_first_seq_of_touched"], {"min_seq": first_seq})}
         self._scratch("21b_resolved_facts", bound)
+        self._scratch("21d_object_names")
         for relation in (OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS):
             self._scratch(relation.file)
         self._scratch("25c_failed_runs", bound)
@@ -296,11 +297,12 @@ class Projector:
             self._derive_timelines_of_touched()
 
     def _derive_timelines_of_touched(self) -> None:
-        self._scratch("27a_near_objects")
+        self._scratch("27a_holding_leads")
+        self._scratch("27b_near_objects")
         while True:
             for scratch in (
-                "27b_near_links",
-                "27c_near_rows",
+                "27c_near_links",
+                "27d_near_rows",
                 "28_touched_leads",
                 "29_timeline_reach",
                 "29a_outside_objects",
@@ -309,6 +311,7 @@ class Projector:
             if not self._number("select count(*) from outside_objects"):
                 break
             self._c.execute("insert into near_objects from outside_objects")
+        self._scratch("29b_near_milestones")
         for relation in LEAD_GRAIN:
             self._before(relation)
             self._scratch(relation.file)
@@ -387,6 +390,7 @@ class Projector:
         self._table("stirred_aliases", "select distinct alias_key from alias_facts")
         self._insert(RESOLUTIONS, self._files[RESOLUTIONS.file])
         self._view("resolved_facts", self._files["21b_all_resolved_facts"])
+        self._view("object_names", self._files["21d_all_object_names"])
         self._view("bystander_facts", self._files["21_all_bystander_facts"])
         self._view("touched_resolutions", "from resolutions")
         self._table("objects_before", "from objects limit 0")
@@ -413,6 +417,7 @@ class Projector:
         yield "timelines", 0.88
         self._view("near_links", "from links where kind = 'part_of'")
         self._view("near_rows", "from objects")
+        self._view("near_milestones", "from object_milestones")
         self._table(
             "touched_leads", "select object_key as lead_key from objects semi join cat_lead_types using (object_type)"
         )

@@ -1,8 +1,12 @@
 -- failed_runs (scratch): the failed operation_runs of every touched object, each under its object's key.
 -- $min_object_seq: no fact of a touched object was recorded before it.
 -- A span may speak of one object under several ids: it is one run.
+with found as materialized (
+    -- where they stand first (as in 21a_objects_before)
+    select rowid as place from operation_runs
+    where is_error and seq >= $min_object_seq and mention_key in (select mention_key from touched_mentions)
+)
 select distinct coalesce(r.object_key, u.mention_key) as object_key, u.* exclude (mention_key)
 from operation_runs u
-semi join touched_mentions t on t.mention_key = u.mention_key
 left join touched_resolutions r on r.alias_key = u.mention_key
-where u.is_error and u.seq >= $min_object_seq
+where u.rowid in (select place from found)

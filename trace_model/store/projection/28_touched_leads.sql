@@ -21,4 +21,4 @@ select object_key as lead_key from up
 union
 select object_key from down
 union
-select lead_key from timeline_members where object_key in (select object_key from touched_objects)
+select lead_key from holding_leads

@@ -16,7 +16,7 @@ said as (
         coalesce(a.amount, o.amount) as amount, coalesce(a.quantity, o.quantity) as quantity,
         coalesce(a.currency, o.currency, l.currency) as currency
     from timeline_members_fresh m
-    join object_milestones a on a.object_key = m.object_key
+    join near_milestones a on a.object_key = m.object_key
     join near_rows o on o.object_key = m.object_key
     join leads l on l.lead_key = m.lead_key
     where m.share > 0

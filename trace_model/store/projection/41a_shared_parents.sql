@@ -2,8 +2,8 @@
 select count(*)
 from (
     select parent_key
-    from links
-    where kind = 'part_of' and parent_key in (select parent_key from touched_parents)
+    from near_links
+    where parent_key in (select parent_key from touched_parents)
     group by parent_key
     having count(*) > 1
 )
