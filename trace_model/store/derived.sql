@@ -185,6 +185,10 @@ end;
 -- interface_key: the key of what an exception about an operation's payloads is on: no business object, but the interface.
 create or replace macro interface_key(system, operation) as md5_number_lower(concat_ws(chr(31), 'interface', system, operation));
 
+-- is_stored: whether a row's place (its rowid) is in the table as stored; what this very transaction wrote stands far beyond. A filter of stored
+-- places alone passes exact rows; one that spans both lets wrong ones by, and with them nearly every block of the table is read.
+create or replace macro is_stored(place) as place < 36028797018960000;
+
 -- bystander_types: object types that join no timeline and have one id only. A customer stands beside thousands of orders: it has what
 -- was first said of it, and is not derived from all of it again whenever one of them moves.
 create or replace view bystander_types as

@@ -11,7 +11,11 @@ found as materialized (
 ),
 facts as (
     select child_key, child_type, parent_key, parent_type, kind, source, confidence, amount, quantity, seen_at
-    from link_facts where rowid in (select place from found)
+    from (
+        from link_facts where rowid in (select place from found where is_stored(place))
+        union all
+        from link_facts where not is_stored(rowid) and rowid in (select place from found)
+    )
     union all
     select child_key, child_type, parent_key, parent_type, 'part_of', 'operator', 1.00::decimal(3, 2), null, null, seen_at
     from operator_links f semi join mentions m on m.mention_key = f.child_key

@@ -5,8 +5,12 @@ with found as materialized (
     -- where they stand first (as in 21a_objects_before)
     select rowid as place from operation_runs
     where is_error and seq >= $min_object_seq and mention_key in (select mention_key from touched_mentions)
+),
+runs as (
+    from operation_runs where rowid in (select place from found where is_stored(place))
+    union all
+    from operation_runs where not is_stored(rowid) and rowid in (select place from found)
 )
 select distinct coalesce(r.object_key, u.mention_key) as object_key, u.* exclude (mention_key)
-from operation_runs u
+from runs u
 left join touched_resolutions r on r.alias_key = u.mention_key
-where u.rowid in (select place from found)

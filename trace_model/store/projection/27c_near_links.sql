@@ -5,4 +5,6 @@ with found as materialized (
     union
     select rowid from links where parent_key in (select object_key from near_objects)
 )
-from links where kind = 'part_of' and rowid in (select place from found)
+from links where kind = 'part_of' and rowid in (select place from found where is_stored(place))
+union all
+from links where kind = 'part_of' and not is_stored(rowid) and rowid in (select place from found)
