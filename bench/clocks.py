@@ -54,9 +54,11 @@ from made
 """
 SILENCES = """
 insert into silences by name
-select lead_key, last_milestone as milestone, last_progress_at as since_at, last_progress_at as from_at
-from timelines
-where completed_at is null and lead_key not in (select lead_key from clocks where stopped_at is null)
+select t.lead_key, t.last_milestone as milestone, t.last_progress_at as since_at, t.last_progress_at as from_at, worked_us(o, t.last_progress_at) as since_us
+from timelines t
+join cat_milestones c on c.milestone = t.last_milestone
+asof join cat_openings o on o.calendar = c.stuck_calendar and o.opens_at <= t.last_progress_at
+where t.completed_at is null and t.lead_key not in (select lead_key from clocks where stopped_at is null)
 """
 FILTERS: dict[str, Any] = {
     "promise": None, "region": None, "product_line": None, "legal_entity": None, "milestone": None, "min_amount": None,

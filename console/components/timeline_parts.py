@@ -59,10 +59,11 @@ def standstill(view: View, t: Row, row: Row, teams: dict[str, str]) -> Html:
     if words is None:
         text = f"{silence}: what happens there is not seen. That is not the same as no progress."
         return notice("yellow", "silence", text) if silence else join([])
+    limit = wording.span_of(t["like_limit_s"]) + (" of working time" if t["like_calendar"] else "")
     like = (
-        f"{wording.count(t['like_count'])} like orders took at most {wording.span_of(t['like_limit_s'])} (99 of 100)"
+        f"{wording.count(t['like_count'])} like orders took at most {limit} (99 of 100)"
         if t["like_count"]
-        else f"the catalogue allows {wording.span_of(t['like_limit_s'])}"
+        else f"the catalogue allows {limit}"
     )
     since = f"No progress since {row['progress_label'] or 'the first sign'}, {wording.ago(row['progress_at'], view.as_of)}; {like}."
     seen = (

@@ -185,6 +185,10 @@ def _cross_references(c: Catalogue) -> Iterator[tuple[tuple[str | int, ...], str
             yield from known("operation", operation, ("milestones", i, "operations", j), user)
         if m.undoes:
             yield from known("milestone", m.undoes, ("milestones", i, "undoes"), user)
+        if m.stuck_calendar:
+            yield from known("calendar", m.stuck_calendar, ("milestones", i, "stuck_calendar"), user)
+    if c.stuck_calendar:
+        yield from known("calendar", c.stuck_calendar, ("stuck_calendar",), "stuck_calendar")
     for i, s in enumerate(c.systems):
         if s.silent_calendar:
             yield from known("calendar", s.silent_calendar, ("systems", i, "silent_calendar"), f"system '{s.name}'")

@@ -241,6 +241,10 @@ class Milestone(Part):
     cancels: bool = False
     undoes: Name | None = None
     lessens: bool = False
+    stuck_calendar: Name | None = Field(
+        default=None,
+        description="what comes after it is waited for in this calendar's working time; default: the catalogue's",
+    )
     owner_team: Name
     system: SystemName
 
@@ -450,6 +454,10 @@ class Catalogue(Part):
     promises: list[Promise]
     pauses: list[Pause] = []
     stuck_after_s: int = Field(default=172_800, ge=60)
+    stuck_calendar: Name | None = Field(
+        default=None,
+        description="the calendar in whose working time an order stands still; around the clock without one",
+    )
     teams: list[Team]
     owners: list[OwnerRule] = Field(max_length=OWNER_RULES_MOST)
     failure_rules: FailureRules = FailureRules()

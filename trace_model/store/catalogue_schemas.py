@@ -27,6 +27,7 @@ SETTINGS = pa.schema(
     [
         ("reporting_currency", pa.string()),
         ("stuck_after_s", pa.int64()),
+        ("stuck_calendar", pa.string()),
         ("retry_outcomes", _TEXTS),
         ("give_up_after_s", pa.int64()),
         ("not_over", _TEXTS),
@@ -95,6 +96,8 @@ MILESTONES = pa.schema(
         ("cancels", pa.bool_()),
         ("undoes", pa.string()),
         ("lessens", pa.bool_()),
+        ("stuck_calendar", pa.string()),
+        ("counted_in", pa.string()),
         ("owner_team", pa.string()),
         ("system", pa.string()),
         *CONDITIONS,

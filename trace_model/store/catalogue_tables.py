@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,14 @@ from trace_model.store import catalogue_schemas
 
 FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2035, 12, 31)
 """Deadlines are exact for clocks that start in these years."""
+AROUND_THE_CLOCK = {
+    "calendar": "",
+    "opens_at": datetime(1970, 1, 1, tzinfo=UTC),
+    "closes_at": datetime(9999, 12, 31, tzinfo=UTC),
+    "worked_before_s": 0.0,
+    "worked_before_us": 0,
+}
+"""The opening of what has no calendar, called '': its working time is the time that passes."""
 
 
 @lru_cache(maxsize=64)
@@ -40,6 +48,11 @@ def _month_closes(calendar: Calendar) -> tuple[calendars.MonthClose, ...]:
 def fingerprint(catalogue: Catalogue) -> str:
     """Changes whenever anything does that rows are derived from: derived rows of another catalogue are stale."""
     return hashlib.sha256(catalogue.model_dump_json(exclude={"replays", "pollers"}).encode()).hexdigest()[:16]
+
+
+def counted_in(calendar: Calendar | None) -> str:
+    """What seconds of working time are: lengths counted by calendars of other hours cannot be compared. '' around the clock."""
+    return hashlib.sha256(calendar.model_dump_json().encode()).hexdigest()[:16] if calendar else ""
 
 
 def id_paths(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -84,6 +97,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     upstream = _above_leads(c)
     checks = list(checks_of(c))
     milestone_of = {operation: m for m in c.milestones for operation in m.operations}
+    by_name = {k.name: k for k in c.calendars}
     _table(
         connection,
         "cat_settings",
@@ -91,6 +105,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             {
                 "reporting_currency": c.reporting_currency,
                 "stuck_after_s": c.stuck_after_s,
+                "stuck_calendar": c.stuck_calendar or "",
                 "retry_outcomes": [outcome.lower() for outcome in c.retries.outcomes],
                 "give_up_after_s": c.retries.give_up_after_s,
                 "not_over": c.checks.not_over,
@@ -261,6 +276,8 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
                 "cancels": m.cancels,
                 "undoes": m.undoes,
                 "lessens": m.lessens,
+                "stuck_calendar": m.stuck_calendar or c.stuck_calendar or "",
+                "counted_in": counted_in(by_name.get(m.stuck_calendar or c.stuck_calendar or "")),
                 "owner_team": m.owner_team,
                 "system": m.system,
             }
@@ -275,7 +292,6 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         [_promise(i, of) for i, of in enumerate(c.variants().values())],
         catalogue_schemas.PROMISES,
     )
-    by_name = {k.name: k for k in c.calendars}
     _table(
         connection,
         "cat_promise_variants",
@@ -310,7 +326,8 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     _table(
         connection,
         "cat_openings",
-        [
+        [AROUND_THE_CLOCK]
+        + [
             {
                 "calendar": k.name,
                 "opens_at": o.opens_at,

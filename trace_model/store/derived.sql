@@ -65,7 +65,7 @@ create or replace table timelines (
     lead_key ubigint, lead_type varchar, lead_id varchar, lead_scope varchar, customer_id varchar, customer_name varchar, amount decimal(18, 4),
     currency varchar, reporting_amount decimal(18, 2), quantity decimal(18, 4), region varchar, product_line varchar,
     legal_entity varchar, tier varchar, workflow varchar, started_at timestamptz, last_progress_at timestamptz,
-    last_milestone varchar, stuck_at timestamptz, completed_at timestamptz, cancelled_at timestamptz
+    last_milestone varchar, completed_at timestamptz, cancelled_at timestamptz, stuck_at timestamptz
 );
 create or replace table timeline_milestones (
     lead_key ubigint, milestone varchar, reached_at timestamptz, complete_at timestamptz, last_at timestamptz, undone_at timestamptz,
@@ -85,7 +85,7 @@ create or replace table clocks (
     segment struct(region varchar, product_line varchar, legal_entity varchar, tier varchar, workflow varchar)
 );
 create or replace table silences (
-    lead_key ubigint, milestone varchar, since_at timestamptz, from_at timestamptz, until_at timestamptz, moved_to varchar
+    lead_key ubigint, milestone varchar, since_at timestamptz, from_at timestamptz, until_at timestamptz, moved_to varchar, since_us bigint, until_us bigint
 );
 create or replace table payload_facts (
     trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, hop varchar, system varchar, sent_at timestamptz,
@@ -153,6 +153,15 @@ end;
 -- together are never of one outage.
 create or replace macro outage_before() as interval 10 minute;
 create or replace macro outage_after() as interval 2 hour;
+
+-- worked_us: the working time of a calendar until an instant, in microseconds since its first opening. o: its last opening (a row of cat_openings) by then.
+-- A calendar called '' is around the clock.
+create or replace macro worked_us(o, at_instant) as o.worked_before_us + epoch_us(least(at_instant, o.closes_at)) - epoch_us(o.opens_at);
+-- instant_worked_us: the instant at which a calendar has worked for so many microseconds; null where its openings end before. o: its last opening with
+-- fewer of them before it.
+create or replace macro instant_worked_us(o, us) as case
+    when us - o.worked_before_us <= epoch_us(o.closes_at) - epoch_us(o.opens_at) then o.opens_at + to_microseconds((us - o.worked_before_us)::bigint)
+end;
 
 -- least_silence_s: silence that is shorter is no standstill, however fast like orders are: pollers and nightly batches are not heard of all the time.
 create or replace macro least_silence_s(stuck_after_s) as least(3600, stuck_after_s);

@@ -179,47 +179,62 @@ from clocks where holds_from <= as_of and (holds_until is null or holds_until > 
 -- standstills_at: one row per silence (a row of `silences`) that had lasted for longer at `as_of`, or when it ended by then, than like orders ever stood at that
 -- milestone, with the limit of the narrowest segment that history has; like_count and segment are null where it has none, and the catalogue's own limit
 -- holds. History is as it was known at that instant, and no limit is shorter than least_silence_s. A failure may explain it still.
--- stuck_at: from when on it is too long. until_then: when it ended, null if it lasted at `as_of`. with_past: also those that had ended.
+-- limit_s: of working time of the calendar ('': around the clock). stuck_at: from when on it is too long. until_then: when it ended, null if it lasted at
+-- `as_of`. with_past: also those that had ended.
 create or replace macro standstills_at(as_of, with_past, only_lead := null::ubigint) as table
-with settings as (
-    select stuck_after_s, least_silence_s(stuck_after_s) as least_s from cat_settings
+with counting as (  -- one row per milestone, and one for none: in which calendar what comes after it is waited for
+    select milestone, stuck_calendar as calendar, counted_in, as_of::timestamptz as asked_at from cat_milestones
+    union all
+    select null, stuck_calendar, null, as_of::timestamptz from cat_settings
 ),
 shortest as (
-    select milestone, min(limit_s) as limit_s from silence_limits group by milestone
+    select milestone, min(limit_s) as limit_s from silence_limits join cat_milestones using (milestone, counted_in) group by milestone
+),
+waiting as (
+    select c.*, worked_us(o, c.asked_at) as now_us, least_silence_s(k.stuck_after_s) as least_s, k.stuck_after_s,
+        greatest(least_silence_s(k.stuck_after_s), least(h.limit_s, k.stuck_after_s)) as shortest_s
+    from counting c
+    cross join cat_settings k
+    left join shortest h on h.milestone = c.milestone
+    asof left join cat_openings o on o.calendar = c.calendar and o.opens_at <= c.asked_at
 ),
 quiet as materialized (
-    select s.*, t.tier, t.product_line, t.region, case when s.until_at <= as_of then s.until_at end as until_then, coalesce(until_then, as_of) as told_at
+    select s.*, w.calendar, w.counted_in, w.least_s, w.stuck_after_s, t.tier, t.product_line, t.region,
+        case when s.until_at <= as_of then s.until_at end as until_then, coalesce(until_then, as_of) as told_at,
+        case when s.until_at <= as_of then s.until_us else w.now_us end as told_us
     from (from silences where from_at <= as_of and (with_past or until_at is null or until_at > as_of) and (only_lead is null or lead_key = only_lead)) s
     join timelines t using (lead_key)
-    left join shortest h on h.milestone is not distinct from s.milestone
-    cross join settings c
-    where epoch(told_at) - epoch(s.since_at) >= greatest(c.least_s, least(h.limit_s, c.stuck_after_s))
+    join waiting w on w.milestone is not distinct from s.milestone
+    where told_us - s.since_us >= w.shortest_s * 1000000
 ),
 fits as (
     select told_at, (select max(fitted_as_of) from (select distinct fitted_as_of from silence_limits) f where f.fitted_as_of <= d.told_at) as fitted_as_of
     from (select distinct told_at from quiet) d
 ),
 places as (
-    select distinct f.fitted_as_of, q.milestone, q.tier, q.product_line, q.region from quiet q join fits f using (told_at)
+    select distinct f.fitted_as_of, q.milestone, q.counted_in, q.tier, q.product_line, q.region from quiet q join fits f using (told_at)
 ),
 like_orders as (
     select p.*, arg_max({'limit_s': l.limit_s, 'like_count': l.like_count, 'segment': l.segment}, d.depth) as l
     from places p
     cross join (select unnest([0, 1, 2, 3]) as depth) d
-    join silence_limits l on l.fitted_as_of = p.fitted_as_of and l.milestone = p.milestone and l.segment = segment_name(segment_path(p.tier, p.product_line, p.region), d.depth)
+    join silence_limits l on l.fitted_as_of = p.fitted_as_of and l.milestone = p.milestone and l.counted_in = p.counted_in
+        and l.segment = segment_name(segment_path(p.tier, p.product_line, p.region), d.depth)
     group by all
 ),
 limited as (
-    select q.*, greatest(coalesce(k.l.limit_s, c.stuck_after_s), c.least_s) as limit_s, k.l.like_count as like_count, k.l.segment as segment
+    select q.*, greatest(coalesce(k.l.limit_s, q.stuck_after_s), q.least_s) as limit_s, k.l.like_count as like_count, k.l.segment as segment,
+        q.since_us + (limit_s * 1000000)::bigint as stuck_us
     from quiet q
     join fits f using (told_at)
     left join like_orders k on k.fitted_as_of = f.fitted_as_of and k.milestone = q.milestone and k.tier is not distinct from q.tier
         and k.product_line is not distinct from q.product_line and k.region is not distinct from q.region
-    cross join settings c
+    where stuck_us <= q.told_us
 )
-select *, greatest(from_at, since_at + to_microseconds((limit_s * 1000000)::bigint)) as stuck_at
-from limited
-where stuck_at < until_then or (until_then is null and stuck_at <= as_of);
+select l.*, greatest(l.from_at, instant_worked_us(o, l.stuck_us)) as stuck_at
+from limited l
+asof join cat_openings o on o.calendar = l.calendar and o.worked_before_us < l.stuck_us
+where stuck_at < l.until_then or (l.until_then is null and stuck_at <= as_of);
 
 -- stuck_flow_id: the exception that is a timeline's standstill since one sign of progress; `operation` is the check's.
 create or replace macro stuck_flow_id(operation, lead_key, since_at) as left(md5(concat_ws(chr(31), operation, lead_key::varchar, epoch_us(since_at)::varchar)), 16);

@@ -14,9 +14,10 @@ create table if not exists forecast_later (
 );
 
 -- silence_limits: one row per fit, milestone and segment: how long like orders are at most without progress after it (reads/silence_limits.sql).
--- A fit holds from fitted_as_of until the next one: at least a day later, or when history had grown by a tenth.
+-- A fit holds from fitted_as_of until the next one: at least a day later, or when history had grown by a tenth. counted_in: what its seconds are; it
+-- says nothing once the milestone's standstills count in another calendar (cat_milestones).
 create table if not exists silence_limits (
-    fitted_as_of timestamptz, milestone varchar, segment varchar, limit_s double, like_count bigint
+    fitted_as_of timestamptz, milestone varchar, segment varchar, limit_s double, like_count bigint, counted_in varchar
 );
 
 -- clock_ages: one row per clock that had started at `as_of`, with the working time it had run by then, or until it stopped.

@@ -122,7 +122,8 @@ class Forecasts:
         return len(curves)
 
     def _refresh_limits(self, as_of: datetime) -> None:
-        """How long silence may last is known as of `as_of`: a fit holds until history has grown by a tenth, or for a day.
+        """How long silence may last is known as of `as_of`: a fit holds until history has grown by a tenth, for a day, or until
+        the catalogue has standstills count in another calendar.
 
         Every fit is kept for `FITS_KEPT`, so that what was a standstill by the limits of its hour still is one afterwards.
         """
@@ -132,12 +133,12 @@ class Forecasts:
         rests_on = pc.sum(limits.filter(pc.equal(limits["segment"], ""))["like_count"]).as_py() or 0
         with self._writing, self._store.database.reading() as c, transaction(c):
             latest = c.execute(_LATEST_LIMITS, [as_of]).fetchall()
-            fitted_as_of, rested_on = latest[0] if latest else (None, 0)
-            if fitted_as_of and rested_on <= rests_on < rested_on * GROWN and as_of - fitted_as_of < LIMITS_HOLD:
+            fitted_as_of, rested_on, is_comparable = latest[0] if latest else (as_of, 0, False)
+            if is_comparable and rested_on <= rests_on < rested_on * GROWN and as_of - fitted_as_of < LIMITS_HOLD:
                 return
             c.register("limits", limits)
             c.execute(_MAKE_ROOM_LIMITS, {"as_of": as_of, "oldest": as_of - FITS_KEPT})
-            c.execute("insert into silence_limits select $1, * from limits", [as_of])
+            c.execute("insert into silence_limits by name select $1 as fitted_as_of, * from limits", [as_of])
 
     def start(self) -> None:
         """Curves follow the history from now on, by a thread of their own."""
@@ -393,7 +394,8 @@ _MAKE_ROOM_LIMITS = """
     delete from silence_limits where fitted_as_of = $as_of or fitted_as_of < $oldest
 """
 _LATEST_LIMITS = """
-    select fitted_as_of, sum(case when segment = '' then like_count end) from silence_limits
+    select fitted_as_of, sum(case when segment = '' then like_count end), bool_and(l.counted_in = m.counted_in)
+    from silence_limits l left join cat_milestones m using (milestone)
     where fitted_as_of <= $1 group by fitted_as_of order by fitted_as_of desc limit 1
 """
 _MAKE_ROOM_LATER = "delete from forecast_later where fitted_as_of not in (select fitted_as_of from forecast_curves)"

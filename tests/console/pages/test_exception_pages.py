@@ -100,6 +100,14 @@ def test_payloads_are_not_for_a_viewer(with_logins: House, name: str) -> None:
     assert "payment_terms" not in said
 
 
+STANDS = """
+    insert into silences by name
+    select lead_key, last_milestone as milestone, last_progress_at as since_at, last_progress_at as from_at, $1::timestamptz as until_at, $2 as moved_to,
+        worked_s('any_office', since_at) * 1000000 as since_us, worked_s('any_office', until_at) * 1000000 as until_us
+    from timelines where lead_id = 'SO-1'
+"""
+
+
 def stuck_flow(house: House, state: str) -> dict[str, Any]:
     """The one stuck flow that is in that state."""
     asked = dict.fromkeys(("category", "owner_team", "group_id", "system", "class"))
@@ -111,9 +119,7 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
     house.now = MORNING + timedelta(days=9)
     with house.store.database.reading() as c:
         c.execute("delete from clocks where lead_key in (select lead_key from timelines where lead_id = 'SO-1')")
-        c.execute(
-            "insert into silences select lead_key, last_milestone, last_progress_at, last_progress_at, null, null from timelines where lead_id = 'SO-1'"
-        )
+        c.execute(STANDS, [None, None])
     row = stuck_flow(house, "open")
     said = shown(page("exception", id=row["exception_id"]))
     for fact in (
@@ -129,6 +135,7 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
     assert "Stuck after order accepted." in queue
     order = page("order", type="order", id="SO-1")
     assert "SO-1 is stuck after order accepted." in shown(order)
+    assert "the catalogue allows 1 d 21 h of working time." in shown(order)
     assert "replay_order" not in {button.key for button in order.button}, "nothing of it can be replayed"
     with pytest.raises(
         Refused, match=r"SO-1 is stuck after order accepted\. Look for it in the system whose move it is"
@@ -140,10 +147,7 @@ def test_a_stuck_flow_says_what_the_silence_looks_like_and_whose_move_it_is(hous
 def test_a_stuck_flow_that_moved_on_says_from_when_to_when_it_stood_and_what_moved_it(house: House, page: Open) -> None:
     house.now = MORNING + timedelta(days=9)
     with house.store.database.reading() as c:
-        c.execute(
-            "insert into silences select lead_key, last_milestone, last_progress_at, last_progress_at, $1, 'invoice_issued' from timelines where lead_id = 'SO-1'",
-            [house.now - timedelta(hours=2)],
-        )
+        c.execute(STANDS, [house.now - timedelta(hours=2), "invoice_issued"])
     row = stuck_flow(house, "resolved")
     said = shown(page("exception", id=row["exception_id"]))
     for fact in (

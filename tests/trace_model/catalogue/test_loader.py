@@ -26,7 +26,9 @@ def test_the_schema_for_editors_is_that_of_the_code() -> None:
 
 
 FAULTS = [
-    ("stuck_after_s: 259200", "stuck_after: 259200", "stuck_after: no such key"),
+    ("stuck_after_s: 162000", "stuck_after: 162000", "stuck_after: no such key"),
+    ("stuck_calendar: any_office", "stuck_calendar: any_ofice", "stuck_calendar names calendar 'any_ofice', which is not declared. Known: always, europe_office"),
+    ("stuck_calendar: always", "stuck_calendar: allways", "milestone 'order_submitted' names calendar 'allways'"),
     ("object: quote, operations: [crm.accept_quote], owner_team: revops", "object: quot, operations: [crm.accept_quote], owner_team: revops",
      "milestone 'quote_accepted' names object type 'quot', which is not declared. Known: customer, quote"),
     ("stop: order_accepted, within_s: 7200", "stop: order_acepted, within_s: 7200", "promise 'order_acceptance' names milestone 'order_acepted'"),

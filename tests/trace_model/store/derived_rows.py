@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.trace_model.store.spans_of import Span, instant, table
+from trace_model.catalogue.calendar_schema import Calendar
 from trace_model.catalogue.failure_rules import Rules, load_rules
 from trace_model.catalogue.loader import load
 from trace_model.catalogue.schema import Catalogue, Retries
@@ -23,8 +24,24 @@ def catalogue() -> Catalogue:
 
 @cache
 def impatient() -> Catalogue:
-    """That, and three seconds of silence are a standstill: for estates that last a minute."""
-    return catalogue().model_copy(update={"stuck_after_s": 3})
+    """That, and three seconds of silence are a standstill: for estates that last a minute.
+
+    After some milestones they count at once, after all others in the working time of an office that opens a minute after T0.
+    """
+    c = catalogue()
+    office = Calendar.model_validate({"name": "late_office", "time_zone": "UTC", "hours": {"monday": ["09:01-17:00"]}})
+    at_once = ("quote_validated", "order_submitted", "order_accepted", "invoice_issued")
+    milestones = [
+        m.model_copy(update={"stuck_calendar": "always" if m.name in at_once else None}) for m in c.milestones
+    ]
+    return c.model_copy(
+        update={
+            "stuck_after_s": 3,
+            "stuck_calendar": office.name,
+            "milestones": milestones,
+            "calendars": [*c.calendars, office],
+        }
+    )
 
 
 @cache

@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.trace_model.store.derived_rows import Rows, impatient, told
+from tests.trace_model.store.derived_rows import Rows, catalogue, impatient, told
 from tests.trace_model.store.oracle import Mention, Oracle
 from tests.trace_model.store.random_estates import Deed, deeds, estates
-from tests.trace_model.store.spans_of import Span, instant
+from tests.trace_model.store.spans_of import Span, Story, instant
 from tests.trace_model.store.test_projection_properties import TIES, quick
-from trace_model.calendars import Pause, close_after, due_at
+from trace_model.calendars import Pause, close_after, due_at, worked_s
 
 NAME = "(o.object_type, o.object_id, o.scope)"
 
@@ -72,7 +72,7 @@ def test_sql_derives_what_a_slow_reading_derives(
         for lead, milestones in oracle.milestones.items()
     }
     assert clocks_of(rows) == expected_clocks(rows, oracle)
-    for second in (4, 9, 16, 60):
+    for second in (4, 9, 16, 60, 70):
         assert stuck_of(rows, second) == expected_stuck(rows, oracle, second), second
     assert failures_of(rows) == {
         (operation, short(o), number): (
@@ -85,6 +85,38 @@ def test_sql_derives_what_a_slow_reading_derives(
         for (operation, o), episodes in oracle.failures.items()
         for number, e in enumerate(episodes, 1)
     }
+
+
+WEEK_S = 7 * 86_400
+ABOUT_TO_CLOSE = st.integers(0, 4).map(lambda day: day * 86_400 + 12 * 3600)
+"""Weekdays, when the office in Berlin has one hour left."""
+
+
+@quick
+@given(
+    st.lists(st.integers(0, 5 * WEEK_S) | ABOUT_TO_CLOSE, min_size=1, max_size=6),
+    st.integers(60, 200_000),
+    st.sampled_from(["europe_office", "us_office", "any_office", "always", None]),
+    st.lists(st.integers(0, 6 * WEEK_S), min_size=1, max_size=4),
+)
+def test_an_order_stands_still_once_its_calendar_has_worked_for_as_long(
+    instants: list[int], stuck_after_s: int, calendar: str | None, asked: list[int]
+) -> None:
+    """Five weeks from T0 on, with the clock changes of both continents in them."""
+    story = Story()
+    for number, second in enumerate(instants):
+        story.does("cpq.validate_quote", second, quote=f"Q-{number}", amount="10")
+    rule = {"stuck_after_s": stuck_after_s, "stuck_calendar": calendar}
+    rows = told(story.spans, by=impatient().model_copy(update=rule | {"milestones": catalogue().milestones}))
+    counts_in = {c.name: c for c in catalogue().calendars}[calendar or "always"]
+    expected = {f"Q-{n}": due_at(instant(second + 1), stuck_after_s, counts_in) for n, second in enumerate(instants)}
+    assert {r["lead_id"]: r["stuck_at"] for r in timelines_of(rows)} == expected
+    for second in asked:
+        found = rows.ask("select lead_key, opened_at from stuck_flows(?)", [instant(second)])
+        names = {r["lead_key"]: r["lead_id"] for r in timelines_of(rows)}
+        assert {names[r["lead_key"]]: r["opened_at"] for r in found} == {
+            name: at for name, at in expected.items() if at is not None and at <= instant(second)
+        }
 
 
 def short(mention: Mention) -> tuple[str, str, str]:
@@ -238,6 +270,9 @@ def stuck_of(rows: Rows, second: int) -> set[Any]:
 def expected_stuck(rows: Rows, oracle: Oracle, second: int) -> set[Any]:
     """The same, by asking of the middle of every second whether the order moved of late, whether a promise ran and whether a failure was open."""
     positions = [m.name for m in oracle.c.milestones]
+    calendars = {c.name: c for c in oracle.c.calendars}
+    counts_in = {m.name: calendars[m.stuck_calendar or oracle.c.stuck_calendar or ""] for m in oracle.c.milestones}
+    counts_in["start"] = calendars[oracle.c.stuck_calendar or ""]
     clocks, expected = expected_clocks(rows, oracle), set()
     checks = rows.ask(
         f"select {name_columns('o', 'o')}, f.opened_at, f.resolved_at from failures f join objects o using (object_key) where trace_id is null"
@@ -266,7 +301,7 @@ def expected_stuck(rows: Rows, oracle: Oracle, second: int) -> set[Any]:
                 continue
             since, _, name = max(s for s in steps if s[0] <= middle)
             covered = any(a <= middle and (b is None or middle < b) for a, b in promised + failing)
-            if not covered and (middle - since).total_seconds() >= oracle.c.stuck_after_s:
+            if not covered and worked_s(counts_in[name], since, middle) >= oracle.c.stuck_after_s:
                 seen.setdefault((since, name), []).append(n)
         for (since, name), seconds in seen.items():
             starts = [n for n in seconds if n - 1 not in seconds]

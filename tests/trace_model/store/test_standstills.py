@@ -13,7 +13,8 @@ from tests.trace_model.store.spans_of import Span, Story, instant
 from trace_model.store.forecasts import Forecasts
 
 HOUR, DAY = 3600, 86_400
-SHIPPED = catalogue().model_copy(update={"stuck_after_s": 3 * DAY})
+SHIPPED = catalogue().model_copy(update={"stuck_after_s": 3 * DAY, "stuck_calendar": None})
+"""Orders stand still around the clock; in working time: `test_standing_stories.py`."""
 
 
 def state(rows: Rows, order: str, at: datetime) -> dict[str, Any]:

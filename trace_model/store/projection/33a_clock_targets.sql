@@ -2,7 +2,7 @@
 -- Positions (_us) are microseconds of working time since the calendar's first opening: start_us of the start, target_us and risk_us after it.
 with placed as (
     select c.*,
-        o.worked_before_us + epoch_us(least(c.counts_from_at, o.closes_at)) - epoch_us(o.opens_at) as start_us
+        worked_us(o, c.counts_from_at) as start_us
     from clock_starts c
     asof left join cat_openings o on o.calendar = c.calendar and o.opens_at <= c.counts_from_at
 ),
@@ -10,8 +10,7 @@ promised as (
     select *, (within_s * 1000000)::bigint as target_us from placed where closes_at is null
     union all
     select p.*,
-        coalesce((p.within_s * 1000000)::bigint,
-            o.worked_before_us + epoch_us(least(p.closes_at, o.closes_at)) - epoch_us(o.opens_at) - p.start_us)
+        coalesce((p.within_s * 1000000)::bigint, worked_us(o, p.closes_at) - p.start_us)
     from (from placed where closes_at is not null) p
     asof left join cat_openings o on o.calendar = p.calendar and o.opens_at <= p.closes_at
 )

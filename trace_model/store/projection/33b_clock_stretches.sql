@@ -21,8 +21,7 @@ edges as (
 ),
 spent as (  -- one row per pause: where it begins, and the working time it takes
     select e.lead_key, e.promise, e.begins_at,
-        min(o.worked_before_us + epoch_us(least(e.seen_at, o.closes_at)) - epoch_us(o.opens_at)) as begins_us,
-        max(o.worked_before_us + epoch_us(least(e.seen_at, o.closes_at)) - epoch_us(o.opens_at)) - begins_us as taken_us
+        min(worked_us(o, e.seen_at)) as begins_us, max(worked_us(o, e.seen_at)) - begins_us as taken_us
     from edges e
     asof join cat_openings o on o.calendar = e.calendar and o.opens_at <= e.seen_at
     group by e.lead_key, e.promise, e.begins_at

@@ -15,14 +15,12 @@ with held as (
 select h.lead_key, h.promise, h.variant, h.started_at, h.holds_from, h.holds_until,
     case
         when h.closes_at is not null then least(h.closes_at, r.opens_at + to_microseconds((h.risk_at_us - r.worked_before_us)::bigint))
-        when h.risk_at_us - r.worked_before_us <= epoch_us(r.closes_at) - epoch_us(r.opens_at)
-            then r.opens_at + to_microseconds((h.risk_at_us - r.worked_before_us)::bigint)
+        else instant_worked_us(r, h.risk_at_us)
     end as at_risk_at,
     case
         when h.paused_by is not null then null
         when h.closes_at is not null then h.closes_at
-        when h.due_at_us - d.worked_before_us <= epoch_us(d.closes_at) - epoch_us(d.opens_at)
-            then d.opens_at + to_microseconds((h.due_at_us - d.worked_before_us)::bigint)
+        else instant_worked_us(d, h.due_at_us)
     end as due_at,
     h.paused_by, h.stopped_at, h.target_us / 1e6 as target_s,
     {'region': t.region, 'product_line': t.product_line, 'legal_entity': t.legal_entity, 'tier': t.tier, 'workflow': t.workflow} as segment

@@ -53,10 +53,10 @@ failing as (
 ),
 still as (
     -- silence that an open exception explains is no standstill; stuck_episodes looks alike
-    select s.lead_key, s.limit_s, s.like_count, s.segment, s.stuck_at
+    select s.lead_key, s.limit_s, s.calendar, s.like_count, s.segment, s.stuck_at
     from standstills_at(as_of, false) s anti join failing f on f.lead_key = s.lead_key
 )
-select t.* replace (coalesce(s.stuck_at, t.stuck_at) as stuck_at), s.limit_s as like_limit_s, s.like_count, s.segment as like_segment,
+select t.* replace (coalesce(s.stuck_at, t.stuck_at) as stuck_at), s.limit_s as like_limit_s, s.calendar as like_calendar, s.like_count, s.segment as like_segment,
     r.due_at, r.nearest.promise as promise, r.nearest.label as promise_label, r.nearest.stop as promise_stop, r.nearest.team as promise_team, r.promises,
     coalesce(f.open_exception_count, 0) as open_exception_count, f.exception_sentence, f.exception_class, f.exception_team,
     case
@@ -88,7 +88,7 @@ create or replace macro instant_worked(in_calendar, seconds) as (
     from cat_openings o
     where o.calendar = in_calendar and o.worked_before_s < seconds
 );
--- silence_s: for how long nothing was heard, in the working time of a calendar; around the clock where there is none ('').
+-- silence_s: for how long nothing was heard, in the working time of a calendar; around the clock where there is none (''), or where it does not reach.
 create or replace macro silence_s(in_calendar, heard_at, as_of) as
     coalesce(worked_s(in_calendar, as_of) - worked_s(in_calendar, heard_at), epoch(as_of) - epoch(heard_at));
 
