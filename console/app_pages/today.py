@@ -69,7 +69,7 @@ def queue(view: View) -> None:
         Column("Orders", lambda g: wording.count(g["order_count"]), "number"),
         Column("Money held", exception_parts.held, "number"),
         Column("Oldest", lambda g: view.ago(g["oldest_failed_at"]), "fit"),
-        Column("Owner", lambda g: g["owner_person"] or filter_bar.team(g["owner_team"]), "fit"),
+        Column("Owner", lambda g: g["owner_person"] or filter_bar.team(g["owner_team"])),
     ]
     shown = table(
         columns,
@@ -227,7 +227,8 @@ if not _anything(view):
     live(beginning)
     st.stop()
 live(worth)
-left, right = st.columns([3, 2], gap="medium")
+with st.container(key="halves"):  # one below the other where there is little room
+    left, right = st.columns([3, 2], gap="medium")
 with left:
     live(queue)
 with right:

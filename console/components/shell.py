@@ -43,6 +43,10 @@ h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 .st-key-paths > * { min-width: 1080px; }
 .st-key-catalogue_text textarea { font-family: var(--st-code-font, monospace); font-size: 12px; line-height: 1.5; }
 @media (max-width: 640px) { .st-key-beside [data-testid="stColumn"]:last-child { order: -1; } }
+@media (max-width: 1150px) {
+    .st-key-halves [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+    .st-key-halves [data-testid="stColumn"] { flex: 1 1 100%; min-width: 100%; }
+}
 @media (max-width: 1000px) { [data-testid="stMainBlockContainer"] { padding: 18px 16px 40px; } }
 </style>"""
 
