@@ -196,6 +196,7 @@ create or replace macro interface_key(system, operation) as md5_number_lower(con
 
 -- is_stored: whether a row's place (its rowid) is in the table as stored; what this very transaction wrote stands far beyond. A filter of stored
 -- places alone passes exact rows; one that spans both lets wrong ones by, and with them nearly every block of the table is read.
+-- The bound is DuckDB's own for rows not yet committed. Both sides are always read, so where it lies decides what a read costs, never what it finds.
 create or replace macro is_stored(place) as place < 36028797018960000;
 
 -- bystander_types: object types that join no timeline and have one id only. A customer stands beside thousands of orders: it has what
