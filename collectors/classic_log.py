@@ -10,9 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from collectors.event_log import Event, LogReport, Value, folded
+from collectors.event_log import Event, LogReport, Value, folded, shortened
 from trace_model.catalogue.schema import Catalogue
 
+NO_IDS = {"nan", "none", "null", "nat", "<na>", "n/a"}
+"""What tools write where there is no value."""
+COLUMNS_TOLD = 30
 OCEL_COLUMN = "ocel:type:"
 """The column prefix under which OCEL 1.0's CSV keeps the objects of a type."""
 CASE = "case:"
@@ -26,6 +29,7 @@ class Columns:
     activity: str | None
     time: str | None
     event_id: str | None
+    case: str | None
     objects: Mapping[str, str]
 
     @property
@@ -57,34 +61,64 @@ def columns(names: Sequence[str], catalogue: Catalogue) -> Columns:
         _first(names, table.activity),
         _first(names, table.time),
         _first(names, table.event_id),
-        {name: type_name for name, type_name in objects.items() if name not in taken},
+        case,
+        {name: objects[name] for name in sorted(objects, key=lambda name: name != case) if name not in taken},
     )
 
 
-def event(
-    row: Mapping[str, Value], said: Columns, known: dict[tuple[str, str], str], seen: dict[str, int]
-) -> tuple[Event, list[tuple[str, str]]]:
-    """One row as an event, and the ids and types of the objects that it names for the first time.
+class Pass:
+    """One pass over a classic log: what its rows have named so far. A `report` is filled in one pass, and not in the others.
 
-    `known` remembers objects by type and id: OCEL's ids are unique over all types, so an id that another type has
-    already is written `type:id`. A row without an id of its own gets one from its content; `seen` counts equal rows.
+    OCEL's ids are unique over all types, so of an id that several types have the later one is written `type:id`.
     """
+
+    def __init__(self, report: LogReport | None, business_ids: dict[str, str]) -> None:
+        """`business_ids` learns the ids by which the business knows objects, where they are not the log's own."""
+        self.report = report
+        self._business_ids = business_ids
+        self._known: dict[str, dict[str, str]] = {}
+        self._rows: dict[str, int] = {}
+
+    def key_of(self, type_name: str, raw: str) -> tuple[str, bool]:
+        """The object's id in the log, and whether it is named for the first time."""
+        types = self._known.setdefault(raw, {})
+        if type_name in types:
+            return types[type_name], False
+        types[type_name] = raw if not types else f"{type_name}:{raw}"
+        if len(types) > 1:
+            self._business_ids[types[type_name]] = raw
+            if self.report is not None:
+                self.report.found("id_of_two_types", f"{raw}: {' and '.join(types)}")
+        return types[type_name], True
+
+    def content_id(self, row: Mapping[str, Value]) -> str:
+        """An id for a row that has none, from its content and how often it has been there."""
+        content = blake2b(json.dumps(row, sort_keys=True).encode(), digest_size=8).hexdigest()
+        self._rows[content] = count = self._rows.get(content, 0) + 1
+        if count > 1 and self.report is not None:
+            self.report.found("row_twice", ", ".join(str(value) for value in row.values() if value != ""))
+        return content if count == 1 else f"{content}-{count}"
+
+
+def event(row: Mapping[str, Value], said: Columns, so_far: Pass) -> tuple[Event, list[tuple[str, str]]]:
+    """One row as an event, and the ids and types of the objects that it names for the first time."""
     objects: list[tuple[str, str]] = []
     fresh: list[tuple[str, str]] = []
     for column, type_name in said.objects.items():
         for raw in ids_in(row.get(column, "")):
-            if (type_name, raw) not in known:
-                taken = any((other, raw) in known for other in said.objects.values() if other != type_name)
-                known[type_name, raw] = f"{type_name}:{raw}" if taken else raw
-                fresh.append((known[type_name, raw], type_name))
-            objects.append((known[type_name, raw], column))
+            if raw.lower() in NO_IDS:
+                if so_far.report is not None:
+                    so_far.report.found("placeholder_id", f"{column}: {raw}")
+                continue
+            key, is_new = so_far.key_of(type_name, raw)
+            if is_new:
+                fresh.append((key, type_name))
+            objects.append((key, column))
     own = {said.activity, said.time, said.event_id, *said.objects}
     attributes = [(name, value) for name, value in row.items() if name not in own and value != ""]
     key = str(row.get(said.event_id or "", "")).strip()
     if not key:
-        content = blake2b(json.dumps(row, sort_keys=True).encode(), digest_size=8).hexdigest()
-        seen[content] = seen.get(content, 0) + 1
-        key = content if seen[content] == 1 else f"{content}-{seen[content]}"
+        key = so_far.content_id(row)
     time = str(row.get(said.time or "", "")).strip()
     return Event(key, str(row.get(said.activity or "", "")), time or None, attributes, objects), fresh
 
@@ -111,9 +145,10 @@ def objects_of(rows: Iterator[tuple[Event, list[tuple[str, str]]]]) -> Iterator[
 
 def explain(names: Sequence[str], report: LogReport) -> str:
     """Why a table with these columns is no event log, and what to declare."""
+    shown = ", ".join(shortened(name) for name in names[:COLUMNS_TOLD]) + (", ..." if len(names) > COLUMNS_TOLD else "")
     return (
         f"{report.name}: no event log by the catalogue's event_table: it needs columns for the activity, the time and at "
-        f"least one object. Columns found: {', '.join(names)}. Name them under event_table"
+        f"least one object. Columns found: {shown}. Name them under event_table"
     )
 
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO
 
 from collectors import classic_log
 from collectors.batch import MalformedRequest
-from collectors.event_log import Event, LogObject, LogReport, ObjectRelation, TypeDeclaration
+from collectors.event_log import (
+    SINGLE_BYTES,
+    AttributeValue,
+    Event,
+    LogObject,
+    LogReport,
+    ObjectRelation,
+    TypeDeclaration,
+)
 from trace_model.catalogue.schema import Catalogue
 
 FIELD_BYTES_MAX = 2**20
+_ODD_BYTE = re.compile("[\udc80-\udcff]")
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
@@ -27,10 +37,15 @@ class CsvLog:
         self._open = open_file
         self._size = size
         self._read_bytes = 0
+        self._business_ids: dict[str, str] = {}
         with open_file() as stream:
-            head = stream.read(64 * 2**10).decode("utf-8-sig", "replace")
-        self._separator = _separator(head.partition("\n")[0])
-        names = next(csv.reader(io.StringIO(head), delimiter=self._separator), [])
+            head = stream.read(64 * 2**10).decode("utf-8-sig", SINGLE_BYTES)
+        csv.field_size_limit(FIELD_BYTES_MAX)
+        self._separator = _separator(re.split("[\r\n]", head, maxsplit=1)[0])
+        try:
+            names = next(csv.reader(io.StringIO(head, newline=""), delimiter=self._separator), [])
+        except csv.Error as error:
+            raise MalformedRequest(f"line 1: {error}") from None
         for name, count in Counter(names).items():
             if count > 1:
                 report.found("column_twice", repr(name))
@@ -54,23 +69,31 @@ class CsvLog:
         return (event for event, _ in self._rows(report=True))
 
     def objects(self) -> Iterator[LogObject]:
-        """Objects of a table have no values of their own."""
-        return (LogObject(key, type_name) for key, type_name in self.object_types())
+        """Every object; a case has what its first row says in columns that begin with `case:`."""
+        prefix = len(classic_log.CASE)
+        for event, fresh in self._rows(report=False):
+            for key, type_name in fresh:
+                is_case = any(own == key and column == self._columns.case for own, column in event.objects)
+                of_case = ((name, value) for name, value in event.attributes if name.startswith(classic_log.CASE))
+                values = [AttributeValue(name[prefix:], None, value) for name, value in of_case if is_case]
+                yield LogObject(key, type_name, values)
 
     def relations(self) -> Iterator[ObjectRelation]:
         """A table has none: links come from the ids that stand in one row."""
         return iter(())
+
+    def business_id(self, key: str) -> str:
+        """The id that stands in the table."""
+        return self._business_ids.get(key, key)
 
     def read_share(self) -> float:
         """Bytes read, in three passes."""
         return min(self._read_bytes / max(3 * self._size, 1), 1.0)
 
     def _rows(self, *, report: bool) -> Iterator[tuple[Event, list[tuple[str, str]]]]:
-        known: dict[tuple[str, str], str] = {}
-        seen: dict[str, int] = {}
-        csv.field_size_limit(FIELD_BYTES_MAX)
-        with self._open() as raw, io.TextIOWrapper(raw, "utf-8-sig", "replace", newline="") as lines:
-            reader = csv.reader(self._told(lines), delimiter=self._separator)
+        so_far = classic_log.Pass(self.report if report else None, self._business_ids)
+        with self._open() as raw, io.TextIOWrapper(raw, "utf-8-sig", "surrogateescape", newline="") as lines:
+            reader = csv.reader(self._told(lines, report=report), delimiter=self._separator)
             names = next(reader, [])
             try:
                 for row in reader:
@@ -81,13 +104,17 @@ class CsvLog:
                             )
                         continue
                     if any(row):
-                        yield classic_log.event(dict(zip(names, row, strict=False)), self._columns, known, seen)
+                        yield classic_log.event(dict(zip(names, row, strict=False)), self._columns, so_far)
             except csv.Error as error:
                 raise MalformedRequest(f"line {reader.line_num}: {error}") from None
 
-    def _told(self, lines: io.TextIOWrapper) -> Iterator[str]:
+    def _told(self, lines: io.TextIOWrapper, *, report: bool) -> Iterator[str]:
         for line in lines:
             self._read_bytes += len(line)
+            if _ODD_BYTE.search(line):
+                line = line.encode("utf-8", "surrogateescape").decode("utf-8", SINGLE_BYTES)
+                if report:
+                    self.report.found("text_is_not_utf8", line.strip())
             yield line
 
 

@@ -6,6 +6,7 @@ format and no span: `ocel_sqlite`, `ocel_json`, `ocel_xml`, `xes` and `event_csv
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from collectors.batch import INT64_MAX
 
 Value = str | int | float | bool
 EXAMPLES_TOLD = 5
+EXAMPLE_LETTERS = 100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,6 +94,9 @@ class EventLog(Protocol):
     def relations(self) -> Iterator[ObjectRelation]:
         """Every object-to-object relation."""
 
+    def business_id(self, key: str) -> str:
+        """The id by which the business knows the object `key`; OCEL's ids are unique over all types, others' are not."""
+
     def read_share(self) -> float:
         """How much of the log the passes so far have read, 0 to 1."""
 
@@ -105,13 +110,30 @@ FINDINGS: dict[str, tuple[str, str]] = {
         "time that cannot be read",
         "events with one are left out: declare how it is written, as in event_table: {time_formats: ['%d/%m/%Y %H:%M']}",
     ),
+    "time_out_of_range": (
+        "time before 1678 or after 2262",
+        "events with one are left out: no instant in nanoseconds says it",
+    ),
+    "time_before_1990": ("event from before 1990", "kept at the time it tells; is it a time that was never set?"),
+    "time_in_future": ("event that is yet to come", "kept; it shows once its time has come"),
     "time_in_other_form": ("time that is not ISO 8601", "read as it is commonly meant"),
     "table_missing": ("table or column that OCEL 2.0 asks for and that is not there", "read from what is there"),
-    "text_is_not_utf8": ("document whose text is not UTF-8", "read with a sign in place of each letter that is not"),
+    "text_is_not_utf8": ("text that is not UTF-8", "read as Windows-1252"),
     "event_twice": ("event that is there twice", "kept once"),
     "event_id_reused": ("event id of two different events", "both are kept"),
+    "row_twice": ("row that is there twice, word for word, without an id of its own", "both are kept, as two events"),
     "object_twice": ("object that is there twice", "its values are taken together"),
-    "object_of_two_types": ("object id with two types", "references are taken to mean the first"),
+    "value_twice": ("attribute with two values at one time", "both are kept; the first counts"),
+    "object_of_two_types": (
+        "object id with two types",
+        "references are taken to mean the leading type, else the first that the catalogue knows",
+    ),
+    "id_of_two_types": (
+        "id that objects of two types have",
+        "each is known by it; an export writes the later one type:id",
+    ),
+    "without_id": ("event or object without an id", "kept, ties nothing"),
+    "placeholder_id": ("word for a missing value where an id stands", "read as none"),
     "event_object_twice": ("event-object row that is there twice", "kept once"),
     "object_object_twice": ("object-object row that is there twice", "kept once"),
     "event_names_missing_object": ("event-object row to an object that the log does not hold", "kept, ties nothing"),
@@ -120,6 +142,8 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "relation_to_missing_object": ("object-object row to an object that the log does not hold", "kept, ties nothing"),
     "object_row_unlisted": ("object that only the table of its type holds", "kept"),
     "unknown_object_type": ("object of a type that is not in the catalogue", "kept, in no timeline"),
+    "event_without_type": ("event without a type", "kept, reaches no milestone"),
+    "type_not_declared": ("type that the log uses and does not declare", "read like the others"),
     "unknown_event_type": ("event of a type that is not in the catalogue", "kept, reaches no milestone"),
     "unknown_cancellation": (
         "event that takes something back, by its name, of a type that is not in the catalogue",
@@ -135,7 +159,7 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "currency_assumed": ("amount without a currency", "read in the currency the catalogue gives"),
     "column_twice": ("name of several columns", "the last of them is read"),
     "row_is_malformed": ("row that cannot be read", "left out"),
-    "no_lead_objects": ("log without an object of a lead type", "it has no timelines"),
+    "no_lead_objects": ("log without an object of a lead type", "it has no timelines of its own"),
 }
 """Each kind of finding: what was found, singular, and what became of it."""
 
@@ -151,7 +175,7 @@ class Finding:
     def __str__(self) -> str:
         what, became = FINDINGS[self.kind]
         shown = "; ".join(
-            f"{example} ({count:,})" if count > 1 else example
+            f"{shortened(example)} ({count:,})" if count > 1 else shortened(example)
             for example, count in list(self.examples.items())[:EXAMPLES_TOLD]
         )
         return f"{self.count:,} × {what}: {became}. {shown}"
@@ -192,10 +216,13 @@ class LogReport:
 
 
 _NO_NAME = re.compile(r"[\W_]+")
+_BREAK = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 _BROWSER_TIME = re.compile(r"^\w{3} (\w{3} \d{2} \d{4} \d{2}:\d{2}:\d{2}) GMT([+-]\d{4})")
 _UNIX_TIME = re.compile(r"^\d{9,10}(\d{3}|\d{6}|\d{9})?(\.\d+)?$")
-_DATE_WITH_SLASHES = re.compile(r"^(\d{4})/(\d{2})/(\d{2})")
+_YEAR_FIRST = re.compile(
+    r"^(\d{4})([/-])(\d{1,2})\2(\d{1,2})(?:[ T]+(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?!\d))?|(?=\s|$))"
+)
 _DATE_WITH_DOTS = re.compile(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _TWO_DAYS = re.compile(
     r"^\d{1,2}(?P<mark>[/-])\d{1,2}(?P=mark)(?P<year>\d{4}|\d{2})"
@@ -203,6 +230,32 @@ _TWO_DAYS = re.compile(
 )
 _TIME_THEN_ZONE = re.compile(r"^(.*\d)\s+(?:(?:UTC|GMT)?([+-]\d{2}:?\d{2})|(?:UTC|GMT|Z))$", re.IGNORECASE)
 _TAKES_BACK = re.compile(r"cancel|void|revok|revers|withdr|storn|abort|annul|undo|refus", re.IGNORECASE)
+
+
+def shortened(text: str) -> str:
+    """A name or id as a report shows it: one line, and no longer than it helps.
+
+    >>> shortened("two\\nlines"), len(shortened("O" * 100_000))
+    ('two lines', 100)
+    """
+    plain = _BREAK.sub(" ", text[: 2 * EXAMPLE_LETTERS])
+    return plain if len(plain) <= EXAMPLE_LETTERS else f"{plain[: EXAMPLE_LETTERS - 1]}…"
+
+
+def _single_bytes(fault: UnicodeError) -> tuple[str, int]:
+    """Bytes that are no UTF-8, as Windows-1252 has them: letters that differ stay different."""
+    if not isinstance(fault, UnicodeDecodeError):
+        raise fault
+    raw = fault.object[fault.start : fault.end]
+    try:
+        return raw.decode("cp1252"), fault.end
+    except UnicodeDecodeError:
+        return raw.decode("latin-1"), fault.end
+
+
+SINGLE_BYTES = "cashtrail.single_bytes"
+"""The name of the error handler for `decode` that reads as Windows-1252 what is no UTF-8."""
+codecs.register_error(SINGLE_BYTES, _single_bytes)
 
 
 def folded(name: str) -> str:
@@ -234,9 +287,7 @@ def instant(text: str, formats: Sequence[str] = ()) -> tuple[int, bool] | None:
     >>> instant("03/04/2023 12:08"), instant("03/04/2023 12:08", ["%d/%m/%Y", "%d/%m/%Y %H:%M"])
     (None, (1680523680000000000, False))
     """
-    text = text.strip()
-    read = declared_time(text, formats)
-    if read is None and (read := _common_time(text)) is None:
+    if (read := _any_time(text, formats)) is None:
         return None
     zoned = read.tzinfo is not None
     try:
@@ -244,6 +295,15 @@ def instant(text: str, formats: Sequence[str] = ()) -> tuple[int, bool] | None:
     except OverflowError:
         return None
     return (ns, zoned) if -INT64_MAX <= ns <= INT64_MAX else None
+
+
+def is_out_of_range(text: str, formats: Sequence[str] = ()) -> bool:
+    """Whether a time can be read and is none that nanoseconds since 1970 can say.
+
+    >>> is_out_of_range("9999-12-31T23:59:59Z"), is_out_of_range("2026-03-05"), is_out_of_range("soon")
+    (True, False, False)
+    """
+    return _any_time(text, formats) is not None and instant(text, formats) is None
 
 
 def declared_time(text: str, formats: Sequence[str]) -> datetime | None:
@@ -279,6 +339,11 @@ def day_first_or_month_first(text: str) -> dict[bool, str]:
     return {first: each for first, each in written.items() if declared_time(text, [each]) is not None}
 
 
+def _any_time(text: str, formats: Sequence[str]) -> datetime | None:
+    text = text.strip()
+    return declared_time(text, formats) or _common_time(text)
+
+
 def _common_time(text: str) -> datetime | None:
     try:
         read = datetime.fromisoformat(_FRACTION.sub(r"\1", text))
@@ -292,13 +357,13 @@ def _common_time(text: str) -> datetime | None:
 def plain_time(text: str) -> datetime | None:
     """A time in one of the forms that are not ISO 8601 and mean one thing only; None for any other.
 
-    Unix time in s, ms, us or ns; a year first with slashes; day, month, year with dots; a zone after a space; mail and
+    Unix time in s, ms, us or ns; a year first with slashes or without zeros; day, month, year with dots; a zone after a space; mail and
     browser forms. `03/04/2023` is none: it is the third of April here and the fourth of March there.
 
     >>> [str(plain_time(t)) for t in ("1680523698000", "3.4.2023 12:08", "2023/04/03 12:08:18", "2023-04-03 12:08:18 UTC")]
     ['2023-04-03 12:08:18+00:00', '2023-04-03 12:08:00', '2023-04-03 12:08:18', '2023-04-03 12:08:18+00:00']
-    >>> plain_time("03/04/2023 12:08") is None
-    True
+    >>> plain_time("03/04/2023 12:08") is None, str(plain_time("2023-4-3 9:05"))
+    (True, '2023-04-03 09:05:00')
     """
     if found := _UNIX_TIME.match(text):
         digits, _, fraction = text.partition(".")
@@ -310,13 +375,19 @@ def plain_time(text: str) -> datetime | None:
             return None
     if found := _BROWSER_TIME.match(text):
         return _strictly(lambda: datetime.strptime(f"{found[1]} {found[2]}", "%b %d %Y %H:%M:%S %z"))
-    plain = _DATE_WITH_SLASHES.sub(r"\1-\2-\3", text)
+    plain = _YEAR_FIRST.sub(_with_zeros, text)
     plain = _DATE_WITH_DOTS.sub(lambda date: f"{date[3]}-{int(date[2]):02}-{int(date[1]):02}", plain)
     if zone := _TIME_THEN_ZONE.match(plain):
         plain = zone[1] + (zone[2] or "+00:00")
     if text[:3].isalpha():
         return _strictly(lambda: parsedate_to_datetime(text))
     return _strictly(lambda: datetime.fromisoformat(_FRACTION.sub(r"\1", plain))) if plain != text else None
+
+
+def _with_zeros(found: re.Match[str]) -> str:
+    date = f"{found[1]}-{int(found[3]):02}-{int(found[4]):02}"
+    clock = [f"{int(each):02}" for each in (found[5], found[6], found[7]) if each is not None]
+    return f"{date} {':'.join(clock)}" if clock else date
 
 
 def _strictly(read: Callable[[], datetime]) -> datetime | None:

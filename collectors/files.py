@@ -32,7 +32,7 @@ DOCUMENT_BYTES_MAX = 256 * 2**20
 FAULTS_TOLD = 100
 ATTEMPTS = 8
 _GZIP_MAGIC = b"\x1f\x8b"
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _MESSAGE_FIRST_BYTE = 0x0A  # field 1, length-delimited: how every non-empty OTLP request begins, and a line break
 _NO_TEXT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _REQUEST_MEMBERS = {"resourceSpans", "resourceLogs", "resourceMetrics"}
@@ -167,7 +167,7 @@ def _load_one(
         if not head:
             report.empty_files.append(path)
             return
-        if head.startswith(_UTF_16):
+        if head.startswith(UTF_16):
             raise MalformedRequest("it is UTF-16 text; write it as UTF-8")
         source = Source(path, head, ingest.clock_ns(), ingest.limits, open_file)
         reader = next((each for each in readers if each.recognises(source)), None)

@@ -24,13 +24,13 @@ class LogNames:
             self._types |= dict.fromkeys(t.in_logs.names, t)
         for t in catalogue.object_types:
             self._types.setdefault(t.name, t)
-        for t in catalogue.object_types:
+        for t in (each for each in catalogue.object_types if each.label):
             self._types.setdefault(t.label, t)
         self._operations: dict[str, Operation] = {o.name: o for o in catalogue.operations}
-        for o in catalogue.operations:
+        for o in (each for each in catalogue.operations if each.label):
             self._operations.setdefault(o.label, o)
         self._milestones: dict[str, Milestone] = {m.name: m for m in catalogue.milestones}
-        for m in catalogue.milestones:
+        for m in (each for each in catalogue.milestones if each.label):
             self._milestones.setdefault(m.label, m)
         self._folded_types = _by_folded(self._types)
         self._folded_operations = _by_folded(self._operations)
@@ -69,6 +69,15 @@ class LogNames:
         ]
         return next((pair for pair in found if pair[0].kind == folded(qualifier)), found[0] if found else None)
 
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether names were asked for, and not one of them is the catalogue's."""
+        meanings = [
+            *self._seen_types.values(),
+            *(operation or milestone for operation, milestone in self._seen_events.values()),
+        ]
+        return bool(meanings) and not any(meanings)
+
     def _tell(self, name: str, meant: str | None, is_exact: bool) -> None:
         if name != name.strip():
             self._report.found("outer_spaces", f"type {name!r}")
@@ -79,7 +88,8 @@ class LogNames:
 def _by_folded(names: dict[str, T]) -> dict[str, T]:
     found: dict[str, T] = {}
     for name, meant in names.items():
-        found.setdefault(folded(name), meant)
+        if key := folded(name):
+            found.setdefault(key, meant)
     return found
 
 

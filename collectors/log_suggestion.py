@@ -6,12 +6,16 @@ counts and times, and every guess stands there as a line that can be changed.
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from collectors.batch import MalformedRequest
 from collectors.event_log import EventLog, day_first_or_month_first, folded, instant, takes_back
 
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 FEW = 20
 """A type with this many times fewer objects than the leading one is taken for master data: customers, products."""
 
@@ -37,7 +41,7 @@ class Census:
 def count(log: EventLog) -> Census:
     """The log's census. Where it has no relations between objects, objects of one event count as related."""
     census = Census()
-    types = dict(log.object_types())
+    types = {key.strip(): type_name.strip() for key, type_name in log.object_types()}
     census.objects.update(types.values())
     first: dict[str, int] = {}
     together: Counter[tuple[str, str]] = Counter()
@@ -47,16 +51,20 @@ def count(log: EventLog) -> Census:
                 del census.time_formats[order]
             for order, formats in census.time_formats.items():
                 formats[written[order]] = None
-        here = list(dict.fromkeys(key for key, _ in event.objects if key in types))
-        census.events[event.type] += 1
-        census.named_by[event.type].update({types[key] for key in here})
+        here = list(dict.fromkeys(own for key, _ in event.objects if (own := key.strip()) in types))
+        event_type = event.type.strip()
+        if event_type:
+            census.events[event_type] += 1
+            census.named_by[event_type].update({types[key] for key in here})
         for key in here:
-            census.reached[event.type, types[key]].add(key)
+            census.reached[event_type, types[key]].add(key)
             if at is not None:
                 first[key] = min(first.get(key, at[0]), at[0])
         together.update((a, b) for i, a in enumerate(here) for b in here[i + 1 :] if types[a] != types[b])
     related: Iterable[tuple[str, str]] = [
-        (r.source, r.target) for r in log.relations() if r.source in types and r.target in types
+        (source, target)
+        for r in log.relations()
+        if (source := r.source.strip()) in types and (target := r.target.strip()) in types
     ]
     for a, b in related or together:
         if types[a] == types[b]:
@@ -69,9 +77,15 @@ def count(log: EventLog) -> Census:
 
 
 def suggest(log: EventLog) -> str:
-    """A catalogue for the log as YAML, which `cashtrail check` finds no fault with. Reads the log once."""
+    """A catalogue for the log as YAML, which `cashtrail check` finds no fault with. Reads the log once.
+
+    Raises MalformedRequest for a log that holds no objects.
+    """
     census = count(log)
-    names = {type_name: _name(type_name) for type_name in census.objects}
+    if not census.objects:
+        raise MalformedRequest(f"{log.name}: an event log without objects; there is nothing to suggest a catalogue for")
+    named: set[str] = set()
+    names = {type_name: _unused(_name(type_name), named) for type_name in census.objects}
     lead = _lead(census)
     order = _from_lead(census, lead)
     masters = [type_name for type_name in census.objects if type_name not in order]
@@ -96,13 +110,14 @@ def suggest(log: EventLog) -> str:
     lines.append(f"lead_types: [{names[lead]}]")
     lines.append("relations:" if relations else "relations: []")
     lines += [f"  - {{child: {names[child]}, parent: {names[parent]}}}" for child, parent in relations]
-    lines.append("operations:")
+    lines.append("operations:" if census.events else "operations: []")
     subjects = {event_type: _subject(census, event_type, order, lead) for event_type in census.events}
     lines += [
-        f"  - {{name: {_quoted(event_type.strip())}, object: {names[subject]}, system: log}}"
+        f"  - {{name: {_quoted(event_type)}, object: {names[subject]}, system: log}}"
         for event_type, subject in subjects.items()
     ]
-    lines.append("milestones:                 # put them in order; add final: true to what completes a timeline")
+    order_told = "milestones:                 # put them in order; add final: true to what completes a timeline"
+    lines.append(order_told if census.events else "milestones: []")
     taken: set[str] = set()
     milestones = {event_type: _unused(_name(event_type), taken) for event_type in subjects}
     for event_type, subject in subjects.items():
@@ -114,8 +129,8 @@ def suggest(log: EventLog) -> str:
             ends = ", cancels: true" if subject == lead and undone is None else ""
             seen = ", expected: when_seen" + (f", undoes: {undone}" if undone else ends)
         lines.append(
-            f"  - {{name: {name}, label: {_quoted(event_type.strip().capitalize())}, object: {names[subject]}, "
-            f"operations: [{_quoted(event_type.strip())}]{seen}, owner_team: operations, system: log}}"
+            f"  - {{name: {name}, label: {_quoted(event_type.capitalize())}, object: {names[subject]}, "
+            f"operations: [{_quoted(event_type)}]{seen}, owner_team: operations, system: log}}"
         )
     lines += [
         *_time_formats(census),
@@ -235,4 +250,9 @@ def _unused(name: str, taken: set[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Text as YAML takes it, whatever it holds.
+
+    >>> print(_quoted('pay "now"'), _quoted("\\x00"))
+    "pay \\"now\\"" "\\u0000"
+    """
+    return _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

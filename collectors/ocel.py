@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from collectors.batch import Limits, MalformedRequest
 from collectors.event_csv import SUFFIXES, CsvLog
 from collectors.event_log import EventLog, LogReport
-from collectors.files import DOCUMENT_BYTES_MAX, HEAD_BYTES, Piece, Reader, Source
+from collectors.files import DOCUMENT_BYTES_MAX, HEAD_BYTES, UTF_16, Piece, Reader, Source
 from collectors.log_suggestion import suggest
 from collectors.ocel_json import JsonLog
 from collectors.ocel_spans import LogSpans
@@ -63,7 +63,9 @@ class EventLogs:
                 return
             self.reports.append(report)
             try:
-                yield from LogSpans(log, self._catalogue, source.name)
+                yield from (spans := LogSpans(log, self._catalogue, source.name, source.received_ns))
+                if spans.are_unknown:
+                    yield "the log", MalformedRequest(_all_unknown(self._catalogue))
             except MalformedRequest as fault:
                 yield "the log", fault
             finally:
@@ -82,6 +84,8 @@ class EventLogs:
         try:
             with opened() as stream:
                 source = Source(path, stream.read(HEAD_BYTES), 0, Limits(), opened)
+            if source.head.startswith(UTF_16):
+                raise MalformedRequest(f"{path.name}: it is UTF-16 text; write it as UTF-8")
         except (OSError, EOFError, zlib.error) as error:
             raise MalformedRequest(f"{path} cannot be read: {error}") from None
         for recognises, open_log in self._formats.values():
@@ -125,6 +129,13 @@ def log_name(path: Path) -> str:
     ('orders', 'orders')
     """
     return path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+
+
+def _all_unknown(catalogue: Catalogue) -> str:
+    return (
+        f"the catalogue '{catalogue.catalogue}' knows not one of its types, so that it is kept and in no timeline. "
+        "`cashtrail load LOG --suggest` prints a first catalogue for it"
+    )
 
 
 def _is_ocel_json(source: Source) -> bool:

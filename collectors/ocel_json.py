@@ -10,6 +10,7 @@ import orjson
 
 from collectors.batch import MalformedRequest
 from collectors.event_log import (
+    SINGLE_BYTES,
     AttributeValue,
     Event,
     LogObject,
@@ -100,6 +101,10 @@ class JsonLog:
             for target, qualifier in _related(raw):
                 yield ObjectRelation(_name(raw["id"]), target, qualifier)
 
+    def business_id(self, key: str) -> str:
+        """The key itself."""
+        return key
+
     def read_share(self) -> float:
         """Events and objects handed on, of all."""
         return min(self._read / max(len(self._events) + len(self._objects), 1), 1.0)
@@ -113,11 +118,11 @@ def _document(whole: bytes, report: LogReport) -> Any:
         try:
             text = whole.decode("utf-8")
         except UnicodeDecodeError as odd:
-            text = whole.decode("utf-8", "replace")
+            text = whole.decode("utf-8", SINGLE_BYTES)
             report.found("text_is_not_utf8", f"byte {odd.start:,}: {whole[odd.start : odd.start + 1]!r}")
         try:
             return json.loads(text, parse_constant=lambda _: None)
-        except json.JSONDecodeError:
+        except (json.JSONDecodeError, RecursionError):
             raise MalformedRequest(f"line {error.lineno}: not JSON: {error}") from None
 
 

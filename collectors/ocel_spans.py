@@ -23,7 +23,7 @@ from typing import Any
 
 import orjson
 
-from collectors.batch import YEAR_1990_NS, Decoded, Gathering
+from collectors.batch import NS_PER_S, YEAR_1990_NS, Decoded, Gathering
 from collectors.event_log import (
     AttributeValue,
     Event,
@@ -34,7 +34,9 @@ from collectors.event_log import (
     day_first_or_month_first,
     declared_time,
     instant,
+    is_out_of_range,
     iso,
+    shortened,
     takes_back,
 )
 from collectors.log_names import LogNames
@@ -44,6 +46,7 @@ SCOPE = "cashtrail.ocel"
 """The instrumentation scope of every span that stands for a piece of a log."""
 BATCH_SPANS = 5_000
 INTERNAL = 1
+DAY_NS = 86_400 * NS_PER_S
 _ISO_DATE = re.compile(r"\s*[+-]?\d{4}-?\d{2}-?\d{2}(\D|$)")
 
 
@@ -73,19 +76,23 @@ def _how_to_declare(time: str) -> str:
 class LogSpans:
     """The spans of one log. Iterating reads the log once and fills its report."""
 
-    def __init__(self, log: EventLog, catalogue: Catalogue, source: str) -> None:
+    def __init__(self, log: EventLog, catalogue: Catalogue, source: str, received_ns: int) -> None:
         self._log = log
         self._report = log.report
         self._catalogue = catalogue
         self._names = LogNames(catalogue, log.report)
         self._formats = catalogue.event_table.time_formats
         self._source = source
+        self._latest_ns = received_ns + DAY_NS  # a time without a zone may be ahead of ours
         self._batch = Gathering(source)
         self._types: dict[str, str] = {}
         self._first: dict[str, tuple[int, str, Place]] = {}
         self._seen: dict[int, int] = {}
         self._parts: dict[str, set[str]] = defaultdict(set)
         self._together: dict[str, set[str]] = defaultdict(set)
+        self._twice: set[tuple[str, str]] = set()
+        self._gathered: dict[tuple[str, str], LogObject] = {}
+        self._declared = [{each.name.strip() for each in types} for types in log.types()]
         self._begins_ns: int | None = None
 
     def __iter__(self) -> Iterator[tuple[str, Decoded]]:
@@ -94,7 +101,7 @@ class LogSpans:
         for part, taking in (
             ("events", map(self._event, self._log.events())),
             ("relations", map(self._relation, self._log.relations())),
-            ("objects", map(self._object, self._log.objects())),
+            ("objects", map(self._object, self._objects())),
         ):
             for _ in taking:
                 if len(self._batch.rows) >= BATCH_SPANS:
@@ -103,22 +110,41 @@ class LogSpans:
         self._report_objects()
         yield "the end", self._taken()
 
+    @property
+    def are_unknown(self) -> bool:
+        """Whether the catalogue knows no type of the log, neither of its objects nor of its events."""
+        return self._names.knows_nothing
+
     def _taken(self) -> Decoded:
         full, self._batch = self._batch, Gathering(self._source)
         return full.decoded(0)
 
     def _index_objects(self) -> None:
         """`_types` holds each object's type by its id without the spaces around it, by which it is known from here on."""
+        others: dict[str, dict[str, str]] = {}
         for key, type_name in self._log.object_types():
             self._report.object_count += 1
-            if key != (own := key.strip()):
-                self._report.found("outer_spaces", f"object {key!r}")
+            name = type_name.strip()
+            self._told_spaces("object", key)
+            if not (own := key.strip()):
+                self._report.found("without_id", f"object of type {type_name!r}")
+            if self._declared[1] and name not in self._declared[1]:
+                self._report.found("type_not_declared", f"object type {name!r}")
             if own not in self._types:
                 self._types[own] = type_name
-            elif self._types[own].strip() == type_name.strip():
+            elif self._types[own].strip() == name or name in others.get(own, {}):
                 self._report.found("object_twice", own)
+                self._twice.add((own, name))
             else:
                 self._report.found("object_of_two_types", f"{own}: {self._types[own]} and {type_name}")
+                others.setdefault(own, {})[name] = type_name
+        for own, more in others.items():
+            self._types[own] = min((self._types[own], *more.values()), key=self._rank)
+
+    def _rank(self, type_name: str) -> tuple[int, str]:
+        """Which of an id's types references mean: one that leads, else one that is known; whatever stands first in the log."""
+        meant = self._names.object_type(type_name)
+        return (2 if meant is None else int(meant.name not in self._catalogue.lead_types)), type_name.strip()
 
     # -- events --------------------------------------------------------------------------------------------------
 
@@ -130,7 +156,11 @@ class LogSpans:
             return
         operation, milestone = self._names.event_type(event.type)
         means = operation or milestone
-        if means is None:
+        if self._declared[0] and event.type.strip() not in self._declared[0]:
+            self._report.found("type_not_declared", f"event type {event.type.strip()!r}")
+        if not event.type.strip():
+            self._report.found("event_without_type", event.id)
+        elif means is None:
             known = "unknown_cancellation" if takes_back(event.type) else "unknown_event_type"
             self._report.found(known, event.type.strip())
         place = Place(at_ns, self._trace_id(*key), None, means.system if means else self._log.name)
@@ -141,15 +171,16 @@ class LogSpans:
             "ocel.event.type": event.type,
             "ocel.object.ids": [key for key, _ in objects],
             "ocel.object.qualifiers": [qualifier for _, qualifier in objects],
-            "q2c.operation": operation.name if operation else event.type.strip(),
         }
+        if event.type.strip():
+            attributes["q2c.operation"] = operation.name if operation else event.type.strip()
         if milestone:
             attributes["q2c.milestone"] = milestone.name
         resolved = list(dict.fromkeys(found for name, _ in objects if (found := self._resolved(name)) is not None))
         named: dict[str, list[str]] = {}
         for each in resolved:
-            if meant := self._names.object_type(self._types[each]):
-                named.setdefault(meant.id_attributes[0], []).append(each)
+            if each and (meant := self._type_of(each)):
+                named.setdefault(meant.id_attributes[0], []).append(self._log.business_id(each))
         self._count_together(resolved)
         attributes |= {name: ids[0] if len(ids) == 1 else ids for name, ids in named.items()}
         attributes |= {f"ocel.attribute.{name}": value for name, value in event.attributes}
@@ -172,17 +203,26 @@ class LogSpans:
     def _time_of(self, event: Event) -> int | None:
         """The event's instant in Unix nanoseconds; None for an event that has to be left out."""
         if event.time is None or not event.time.strip():
-            self._batch.refuse("event_without_time", f"event {event.id!r} ({event.type})")
+            self._batch.refuse("event_without_time", f"event {shortened(event.id)!r} ({shortened(event.type)})")
             self._report.found("event_without_time", f"{event.id} ({event.type})")
             return None
-        if (at_ns := self._instant(event.time)) is None:
-            self._batch.refuse("unreadable_time", f"event {event.id!r}: {event.time!r} {_how_to_declare(event.time)}")
+        told = f"event {shortened(event.id)!r}: {shortened(event.time)!r}"
+        if (at_ns := self._instant(event.time)) is None and is_out_of_range(event.time, self._formats):
+            self._batch.refuse("time_out_of_range", f"{told} is before 1678 or after 2262")
+        elif at_ns is None:
+            self._batch.refuse("unreadable_time", f"{told} {_how_to_declare(event.time)}")
+        elif at_ns < YEAR_1990_NS:
+            self._report.found("time_before_1990", f"{event.id}: {event.time}")
+        elif at_ns > self._latest_ns:
+            self._report.found("time_in_future", f"{event.id}: {event.time}")
         return at_ns
 
     def _key_of_new(self, event: Event, at_ns: int) -> tuple[str, ...] | None:
         """What tells the event from all others; None where it has been taken. An id of two events gives each its own."""
         if event.id != event.id.strip():
             self._report.found("outer_spaces", f"event {event.id!r}")
+        if not event.id.strip():
+            self._report.found("without_id", f"event of type {event.type!r}")
         content = repr((event.type, at_ns, sorted(map(repr, event.attributes)), sorted(set(event.objects))))
         key: tuple[str, ...] = ("event", event.id.strip())
         if self._seen.get(_number(*key), _number(content)) != _number(content):
@@ -207,7 +247,12 @@ class LogSpans:
                 self._report.found("event_names_missing_object", f"{event.id} names {key!r}")
             elif resolved != key:
                 self._report.found("outer_spaces", f"object {key!r}")
+            self._told_spaces("qualifier", qualifier, count)
         return list(rows)
+
+    def _told_spaces(self, what: str, name: str, count: int = 1) -> None:
+        if name != name.strip():
+            self._report.found("outer_spaces", f"{what} {name!r}", count)
 
     # -- relations -----------------------------------------------------------------------------------------------
 
@@ -219,6 +264,7 @@ class LogSpans:
             self._report.found("object_object_twice", told)
             return
         self._seen[_number(*key)] = 0
+        self._told_spaces("qualifier", relation.qualifier)
         source, target = self._resolved(relation.source), self._resolved(relation.target)
         for raw, known in ((relation.source, source), (relation.target, target)):
             if known is not None and known != raw:
@@ -248,17 +294,29 @@ class LogSpans:
                 self._parts[key].add(target if key == source else source)
         if (declared := self._names.relation(of_source, of_target, qualifier)) is None:
             self._report.found("undeclared_relation", f"{of_source.name} - {of_target.name} ({qualifier})")
-            attributes[of_source.id_attributes[0]] = source
+            attributes[of_source.id_attributes[0]] = self._log.business_id(source)
             # of two objects of one type a span can only say that it speaks of both: nothing is gained by it
-            attributes.setdefault(of_target.id_attributes[0], target)
+            attributes.setdefault(of_target.id_attributes[0], self._log.business_id(target))
             return source, target
         child, parent = (source, target) if declared[1] else (target, source)
         child_type = of_source if declared[1] else of_target
-        attributes[child_type.id_attributes[0]] = child
-        attributes[declared[0].id_attribute] = parent
+        attributes[child_type.id_attributes[0]] = self._log.business_id(child)
+        attributes[declared[0].id_attribute] = self._log.business_id(parent)
         return child, parent
 
     # -- objects -------------------------------------------------------------------------------------------------
+
+    def _objects(self) -> Iterator[LogObject]:
+        """Every object; one that is there more than once comes last, once, with all its values in the log's order."""
+        for found in self._log.objects():
+            if (key := (found.id.strip(), found.type.strip())) not in self._twice:
+                yield found
+            elif (known := self._gathered.get(key)) is None:
+                self._gathered[key] = found
+            else:
+                values, since = (*known.attributes, *found.attributes), known.since or found.since
+                self._gathered[key] = LogObject(known.id, known.type, values, since)
+        yield from self._gathered.values()
 
     def _object(self, found: LogObject) -> None:
         values = list(dict.fromkeys(self._dated(value) for value in found.attributes))
@@ -274,12 +332,22 @@ class LogSpans:
         if since is not None:
             attributes["ocel.since"] = since
         if (own := self._names.object_type(found.type)) is not None:
-            attributes[own.id_attributes[0]] = own_id
+            if own_id:
+                attributes[own.id_attributes[0]] = self._log.business_id(own_id)
             attributes |= self._money(own, own_id, values)
             attributes |= self._quantity(own, own_id)
+        self._report_values(own_id, values)
         known = self._first.get(own_id)
         place = known[2] if known else Place(self._known_from(None, values), self._trace_id(*key), None, self._log.name)
         self._span(place, key, found.type.strip() or "object", attributes)
+
+    def _report_values(self, key: str, values: Sequence[tuple[str, str | None, Any]]) -> None:
+        told: dict[tuple[str, str | None], Any] = {}
+        for name, time, value in values:
+            if told.setdefault((name, time), value) != value:
+                self._report.found("value_twice", f"{key}: {name} {told[name, time]!r} and {value!r}")
+        for name in {name for name, _, _ in values}:
+            self._told_spaces("attribute", name)
 
     def _dated(self, value: AttributeValue) -> tuple[str, str | None, Any]:
         """Name, time in UTC and value; a time that cannot be read stays as it is."""
@@ -287,10 +355,10 @@ class LogSpans:
         return value.name, value.time if at_ns is None else iso(at_ns), value.value
 
     def _money(self, own: ObjectType, key: str, values: Sequence[tuple[str, str | None, Any]]) -> dict[str, str]:
-        said = [(time or "", value) for name, time, value in values if name == own.in_logs.amount]
+        said = [(time or "", value) for name, time, value in values if name.strip() == own.in_logs.amount]
         if not said:
             return {}
-        latest = max(said, key=lambda pair: pair[0])[1]
+        latest = max(said, key=lambda pair: pair[0].removesuffix("Z"))[1]
         try:
             amount = Decimal(str(latest).strip())
         except InvalidOperation:
@@ -353,7 +421,8 @@ class LogSpans:
 
     def _instant(self, text: str) -> int | None:
         if (read := self._read(text)) is None:
-            self._report.found("unreadable_time", repr(text))
+            out_of_range = is_out_of_range(text, self._formats)
+            self._report.found("time_out_of_range" if out_of_range else "unreadable_time", repr(text))
             return None
         if not _ISO_DATE.match(text) and declared_time(text, self._formats) is None:
             self._report.found("time_in_other_form", repr(text.strip()))

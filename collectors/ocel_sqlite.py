@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from collectors.batch import MalformedRequest
 from collectors.event_log import (
+    SINGLE_BYTES,
     AttributeValue,
     Event,
     LogObject,
@@ -52,7 +53,7 @@ class SqliteLog:
         self.name = report.name
         self.report = report
         self._read_rows = 0
-        self._c = _opened(path)
+        self._c = _opened(path, report)
         found = self._rows("select name from sqlite_master where type in ('table', 'view')")
         self._tables = {_text(name).lower(): _text(name) for (name,) in found}
         own = [name for name in self._tables if name.startswith(("event_", "object_")) and name not in _COLUMNS]
@@ -60,6 +61,12 @@ class SqliteLog:
             self._c.close()
             raise MalformedRequest(
                 f"SQLite without OCEL 2.0's tables {', '.join(_COLUMNS)}. Found: {', '.join(self._tables.values()) or 'none'}"
+            )
+        listing = [self._tables[name] for name in ("event", "object") if name in self._tables]
+        if not any("ocel_id" in self._names(table) for table in (*listing, *(self._tables[name] for name in own))):
+            self._c.close()
+            raise MalformedRequest(
+                f"SQLite without OCEL 2.0's columns: no table of events or objects has ocel_id. Found: {', '.join(listing + own)}"
             )
         for name in (name for name in _COLUMNS if name not in self._tables):
             self.report.found("table_missing", name)
@@ -140,6 +147,10 @@ class SqliteLog:
         """Every row of `object_object`; none where there is no such table."""
         for source, target, qualifier in self._counted(self._standard("object_object")):
             yield ObjectRelation(_text(source), _text(target), _text(qualifier))
+
+    def business_id(self, key: str) -> str:
+        """The key itself."""
+        return key
 
     def read_share(self) -> float:
         """Rows read of all rows, each read about once."""
@@ -284,11 +295,11 @@ def _readable() -> Iterator[None]:
         raise MalformedRequest(f"SQLite cannot read it: {fault}") from None
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _opened(path: Path, report: LogReport) -> sqlite3.Connection:
     """A read-only connection; a database in WAL mode on a disk that cannot be written is read as it lies."""
     for mode in ("mode=ro", "mode=ro&immutable=1"):
         connection = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{mode}", uri=True, check_same_thread=False)
-        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        connection.text_factory = lambda raw: _decoded(raw, report)
         try:
             connection.execute("select count(*) from sqlite_master").fetchone()
         except sqlite3.OperationalError:
@@ -299,6 +310,15 @@ def _opened(path: Path) -> sqlite3.Connection:
             raise MalformedRequest(f"SQLite cannot read it: {fault}") from None
         return connection
     raise MalformedRequest("SQLite cannot open it; is it whole?")
+
+
+def _decoded(raw: bytes, report: LogReport) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", SINGLE_BYTES)
+        report.found_once("text_is_not_utf8", text)
+        return text
 
 
 def _quoted(name: str) -> str:

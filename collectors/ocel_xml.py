@@ -82,6 +82,10 @@ class XmlLog:
         """The relationships of every object."""
         return iter(self._relations)
 
+    def business_id(self, key: str) -> str:
+        """The key itself."""
+        return key
+
     def read_share(self) -> float:
         """Bytes read, in two passes."""
         return min(self._read_bytes / max(2 * self._size, 1), 1.0)
@@ -128,6 +132,8 @@ def elements(
                 found: list[tuple[str, Element]] = list(cast(Any, parser.read_events()))
             except ParseError as error:
                 raise MalformedRequest(f"line {error.position[0]}: not well-formed XML: {error}") from None
+            except (LookupError, ValueError) as error:
+                raise MalformedRequest(f"line 1: text that cannot be read: {error}; write it as UTF-8") from None
             for event, element in found:
                 if event == "start":
                     path.append(element)

@@ -6,7 +6,8 @@ are attributes of the case.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 from xml.etree.ElementTree import Element
 
@@ -29,6 +30,16 @@ CASE_ID = f"{CASE}concept:name"
 _TYPES = {"int": "integer", "float": "float", "boolean": "boolean"}
 
 
+@dataclass(frozen=True)
+class _Row:
+    """An event, the objects that it is the first to name, and its case's values; a trace without events has one that never happened."""
+
+    event: Event
+    fresh: list[tuple[str, str]]
+    case_values: list[AttributeValue]
+    happened: bool = True
+
+
 class XesLog:
     """The log that `open_file` opens, as `event_log.EventLog`. `size` is its length in bytes, for the progress."""
 
@@ -40,6 +51,7 @@ class XesLog:
         self._size = size
         self._catalogue = catalogue
         self._read_bytes = 0
+        self._business_ids: dict[str, str] = {}
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -50,30 +62,33 @@ class XesLog:
 
     def object_types(self) -> Iterator[tuple[str, str]]:
         """Every case, and every object that an event or a case names."""
-        return classic_log.objects_of((event, fresh) for event, fresh, _ in self._rows())
+        return classic_log.objects_of((row.event, row.fresh) for row in self._rows(report=False))
 
     def events(self) -> Iterator[Event]:
         """Every event of every trace, with the case as its first object; of a trace without a name, without one."""
-        return (event for event, _, _ in self._rows())
+        return (row.event for row in self._rows(report=True) if row.happened)
 
     def objects(self) -> Iterator[LogObject]:
         """Every object; a case has the trace's attributes."""
-        for event, fresh, values in self._rows():
-            case = next((key for key, column in event.objects if column == CASE_ID), None)
-            for key, type_name in fresh:
-                yield LogObject(key, type_name, values if key == case else ())
+        for row in self._rows(report=False):
+            case = next((key for key, column in row.event.objects if column == CASE_ID), None)
+            for key, type_name in row.fresh:
+                yield LogObject(key, type_name, row.case_values if key == case else ())
 
     def relations(self) -> Iterator[ObjectRelation]:
         """XES has none: links come from the ids that stand on one event."""
         return iter(())
 
+    def business_id(self, key: str) -> str:
+        """The id that stands in the log."""
+        return self._business_ids.get(key, key)
+
     def read_share(self) -> float:
         """Bytes read, in three passes."""
         return min(self._read_bytes / max(3 * self._size, 1), 1.0)
 
-    def _rows(self) -> Iterator[tuple[Event, list[tuple[str, str]], list[AttributeValue]]]:
-        known: dict[tuple[str, str], str] = {}
-        seen: dict[str, int] = {}
+    def _rows(self, *, report: bool) -> Iterator[_Row]:
+        so_far = classic_log.Pass(self.report if report else None, self._business_ids)
         for trace in elements(self._open, 2, ("trace",), self._count):
             case = {CASE + name: value for name, value in _attributes(trace)}
             values: list[AttributeValue] | None = None
@@ -86,17 +101,22 @@ class XesLog:
                     # XES's standard classifier: the start of an activity is not its completion
                     row[said.activity] = f"{row[said.activity]}+{row['lifecycle:transition']}"
                 if values is None:
-                    values = [
-                        AttributeValue(name.removeprefix(CASE), None, value)
-                        for name, value in case.items()
-                        if name not in said.objects
-                    ]
+                    values = _values(case, said)
                 shown = {name: value for name, value in row.items() if name not in case or name in said.objects}
-                event, fresh = classic_log.event(shown, said, known, seen)
-                yield event, fresh, values
+                yield _Row(*classic_log.event(shown, said, so_far), values)
+            if values is None and case:
+                said = classic_log.columns(list(case), self._catalogue)
+                yield _Row(*classic_log.event(case, said, so_far), _values(case, said), happened=False)
 
     def _count(self, byte_count: int) -> None:
         self._read_bytes += byte_count
+
+
+def _values(case: Mapping[str, Value], said: classic_log.Columns) -> list[AttributeValue]:
+    """A trace's attributes that are the case's own."""
+    return [
+        AttributeValue(name.removeprefix(CASE), None, value) for name, value in case.items() if name not in said.objects
+    ]
 
 
 def _attributes(element: Element) -> Iterator[tuple[str, Value]]:

@@ -186,7 +186,9 @@ def export(
     file_format: Annotated[
         str, typer.Option("--format", help="ocel-sqlite, ocel-json, ocel-xml, parquet or csv.")
     ] = "ocel-sqlite",
-    as_of: Annotated[str | None, typer.Option(help="What was so at this instant, RFC 3339; default now.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="What was so at this instant, RFC 3339; default now, and all of a loaded log.")
+    ] = None,
     log: Annotated[
         str | None, typer.Option(help="A loaded log by name, or 'live'; needed where there are several.")
     ] = None,
@@ -201,7 +203,6 @@ def export(
     store = _store(database, catalogue)
     try:
         with _bar("writing") as progress:
-            at = at or store.clock()
             told = write(
                 store, output, file_format, as_of=at, log=log, on_progress=lambda share: progress("records", share)
             )

@@ -35,6 +35,8 @@ LIVE = "live"
 """What `log` calls everything that systems said themselves, beside the logs that were loaded."""
 STRETCH = 200_000
 """How many records are read at a time."""
+END_OF_TIME = datetime(2262, 4, 11, tzinfo=UTC)
+"""The last day that nanoseconds since 1970 can say."""
 _ATTRIBUTE = "ocel.attribute."
 
 Progress = Callable[[float], None]
@@ -46,6 +48,10 @@ class Store(Protocol):
     @property
     def recorded_seq(self) -> int:
         """How many spans are kept."""
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The instant that is now."""
 
     def ask(self, question: str, **parameters: Any) -> pa.Table:
         """The answer of `reads/<question>.sql`."""
@@ -77,11 +83,13 @@ def export(
     output: Path,
     file_format: str,
     *,
-    as_of: datetime,
+    as_of: datetime | None,
     log: str | None = None,
     on_progress: Progress = lambda share: None,
 ) -> Exported:
     """Everything known at `as_of` (aware) is at `output`: a file for OCEL, a folder with a file a table for the others.
+
+    Without `as_of` it is all of a loaded log, events that are yet to come among them, and else what is known now.
 
     `log` names a loaded log, or `live`; it may be left out where the store holds only one of them. A file that was there
     is replaced once the new one is whole. Raises PermanentError for an unknown format or log, or a place that cannot be
@@ -91,12 +99,16 @@ def export(
         raise PermanentError(f"no format '{file_format}'. Known: {', '.join(FORMATS)}")
     try:
         if file_format not in OCEL_WRITERS:
-            return _tables(store, output, file_format, as_of, on_progress)
+            return _tables(store, output, file_format, as_of or store.clock(), on_progress)
         chosen = _chosen(store, log)
         output.parent.mkdir(parents=True, exist_ok=True)
         with _replacing(output) as beside:
             writer = OCEL_WRITERS[file_format](beside)
-            pieces: Pieces = LoadedLog(store, chosen, as_of) if chosen is not None else LiveLog(store, as_of)
+            pieces: Pieces = (
+                LoadedLog(store, chosen, as_of or END_OF_TIME)
+                if chosen is not None
+                else LiveLog(store, as_of or store.clock())
+            )
             return _written(writer, pieces, output, on_progress)
     except OSError as fault:
         raise PermanentError(f"{output}: cannot be written: {fault.strerror or fault}") from None

@@ -196,6 +196,7 @@ class SqliteWriter:
         )
         self._c.execute("begin")
         self._tables: dict[tuple[str, str], tuple[str, dict[str, str]]] = {}
+        self._event_ids: dict[str, int] = {}
 
     def declare(self, of_events: Types, of_objects: Types) -> None:
         for kind, types, own in (
@@ -237,11 +238,13 @@ class SqliteWriter:
         return True
 
     def event(self, written: LogEvent) -> None:
-        self._c.execute("insert into event values (?, ?)", [written.id, written.type])
-        self._c.executemany(
-            "insert into event_object values (?, ?, ?)", [(written.id, *each) for each in written.objects]
-        )
-        own = {"ocel_id": written.id, "ocel_time": _spaced(rfc3339(written.unix_ns))}
+        self._event_ids[written.id] = count = self._event_ids.get(written.id, 0) + 1
+        key = (
+            written.id if count == 1 else f"{written.id}#{count}"
+        )  # rows of event_object name an event by its id alone
+        self._c.execute("insert into event values (?, ?)", [key, written.type])
+        self._c.executemany("insert into event_object values (?, ?, ?)", [(key, *each) for each in written.objects])
+        own = {"ocel_id": key, "ocel_time": _spaced(rfc3339(written.unix_ns))}
         self._row("event", written.type, own, written.attributes)
 
     def close(self) -> None:

@@ -164,6 +164,16 @@ BAD: list[tuple[str, dict[str, list[Any]], int]] = [
         "events": [{"id": "x", "type": "sing", "time": "2026-03-06T00:00:00Z", "attributes": [], "relationships": [{"objectId": "o2", "qualifier": "order"}]}]}, 1),
     ("event_without_objects", {"events": [{"id": "x", "type": "pay order", "time": "2026-03-06T00:00:00Z", "attributes": [], "relationships": []}]}, 1),
     ("object_without_events", {}, 2),
+    ("event_without_type", {"events": [{"id": "x", "type": "", "time": "2026-03-06T00:00:00Z", "attributes": [],
+        "relationships": [{"objectId": "o2", "qualifier": "order"}]}], "eventTypes": [{"name": "", "attributes": []}]}, 1),
+    ("without_id", {"events": [{"id": "", "type": "pay order", "time": "2026-03-06T00:00:00Z", "attributes": [],
+        "relationships": [{"objectId": "", "qualifier": "order"}]}], "objects": [{"id": "", "type": "orders", "attributes": [], "relationships": []}]}, 2),
+    ("time_before_1990", {"events": [{"id": "x", "type": "pay order", "time": "1970-01-01T00:00:00Z", "attributes": [],
+        "relationships": [{"objectId": "o2", "qualifier": "order"}]}]}, 1),
+    ("time_in_future", {"events": [{"id": "x", "type": "pay order", "time": "2200-01-01T00:00:00Z", "attributes": [],
+        "relationships": [{"objectId": "o2", "qualifier": "order"}]}]}, 1),
+    ("outer_spaces", {"events": [{"id": "x", "type": "pay order", "time": "2026-03-06T00:00:00Z", "attributes": [],
+        "relationships": [{"objectId": "o2", "qualifier": "order "}]}]}, 1),
 ]  # fmt: skip
 
 
@@ -221,6 +231,91 @@ def test_an_event_without_a_time_is_refused_and_named(
     assert loaded.refused == {reason: 1}
     assert any("x" in example for example in report.findings[reason].examples) or reason == "unreadable_time"
     assert len(of_kind(rows, "event")) == 6
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00"])
+def test_a_time_that_nanoseconds_cannot_say_is_told_as_such(time: str, ending: str, tmp_path: Path, keep: Keep) -> None:
+    log = copy.deepcopy(LOG)
+    log["events"][5]["time"] = time
+    _, report, loaded = keep(write(tmp_path, ending, log))
+    assert loaded.refused == {"time_out_of_range": 1}
+    assert report.findings["time_out_of_range"].examples == {repr(time): 1}
+    assert "ISO 8601" not in str(loaded.faults[0])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_spaces_around_the_name_of_an_attribute_do_not_hide_the_amount(ending: str, tmp_path: Path, keep: Keep) -> None:
+    log = copy.deepcopy(LOG)
+    for each in log["objectTypes"] + log["objects"]:
+        for attribute in each["attributes"]:
+            attribute["name"] += " "
+    rows, report, _ = keep(write(tmp_path, ending, log))
+    amounts = {
+        row["attributes"]["ocel.object.id"]: row["attributes"].get("q2c.amount") for row in of_kind(rows, "object")
+    }
+    assert (amounts["o1"], amounts["o2"]) == ("31.0", "20.0")
+    assert "attribute 'price '" in report.findings["outer_spaces"].examples
+
+
+@pytest.mark.parametrize("ending", ["json", "xml"])
+def test_an_object_that_is_there_twice_is_one_object_and_its_contradictions_are_told(
+    ending: str, tmp_path: Path, keep: Keep
+) -> None:
+    again = {"id": "o1", "type": "orders", "relationships": [],
+             "attributes": [{"name": "price", "time": "1970-01-01T00:00:00Z", "value": 99.0}]}  # fmt: skip
+    rows, report, _ = keep(write(tmp_path, ending, changed(objects=[again])))
+    (order,) = (row["attributes"] for row in of_kind(rows, "object") if row["attributes"]["ocel.object.id"] == "o1")
+    assert order["q2c.amount"] == "31.0", "the latest value, wherever it stands"
+    assert [each["value"] for each in order["ocel.attributes"]] == [30.5, 31.0, 99.0]
+    assert report.findings["object_twice"].count == 1
+    assert list(report.findings["value_twice"].examples) == ["o1: price 30.5 and 99.0"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_an_id_with_two_types_references_mean_the_one_that_leads(
+    is_first: bool, ending: str, tmp_path: Path, keep: Keep
+) -> None:
+    package = {"id": "o1", "type": "packages", "attributes": [], "relationships": []}
+    log = copy.deepcopy(LOG)
+    log["objects"].insert(0 if is_first else len(log["objects"]), package)
+    rows, report, _ = keep(write(tmp_path, ending, log))
+    paid = next(row["attributes"] for row in of_kind(rows, "event") if row["attributes"]["ocel.event.id"] == "e6")
+    assert (paid.get("q2c.order.id"), paid.get("q2c.package.id")) == ("o1", None)
+    assert report.findings["object_of_two_types"].count == 1
+
+
+def test_types_that_a_log_uses_and_does_not_declare_are_told(tmp_path: Path, keep: Keep) -> None:
+    log = LOG | {"eventTypes": LOG["eventTypes"][:4], "objectTypes": LOG["objectTypes"][1:]}
+    rows, report, _ = keep(write(tmp_path, "json", log))
+    assert report.findings["type_not_declared"].examples == {"event type 'pay order'": 1, "object type 'customers'": 1}
+    assert len(of_kind(rows, "event")) == 6
+
+
+def test_a_report_shows_each_example_in_one_short_line(tmp_path: Path, keep: Keep) -> None:
+    log = changed(
+        events=[{"id": "x\ny", "type": "pay order", "attributes": [], "relationships": []}],
+        objects=[{"id": "z" * 100_000, "type": "orders", "attributes": [], "relationships": []}],
+    )
+    _, report, loaded = keep(write(tmp_path, "json", log))
+    assert all("\n" not in line and len(line) < 500 for line in [*report.lines(), *map(str, loaded.faults)])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_log_of_which_the_catalogue_knows_nothing_is_a_fault_that_says_what_to_do(
+    ending: str, tmp_path: Path, keep: Keep
+) -> None:
+    log = copy.deepcopy(LOG)
+    for each in log["eventTypes"] + log["objectTypes"]:
+        each["name"] = f"x {each['name']}"
+    for each in log["events"] + log["objects"]:
+        each["type"] = f"x {each['type']}"
+    rows, _, loaded = keep(write(tmp_path, ending, log))
+    assert len(of_kind(rows, "event")) == 6, "and kept"
+    (fault,) = map(str, loaded.faults)
+    assert "knows not one of its types" in fault
+    assert "--suggest" in fault
 
 
 def test_an_event_listed_in_sqlite_without_a_row_of_its_type_is_refused(tmp_path: Path, keep: Keep) -> None:
@@ -283,6 +378,9 @@ NOT_LOGS = {
     "broken.json": (b'{"events": [\n{"id": ]}', "line 2"),
     "table.csv": (b"name;price\nball;3\n", "Columns found: name, price"),
     "cut.sqlite": (b"SQLite format 3\x00" + bytes(2000), "SQLite"),
+    "deep.json": (b'{"events": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 1"),
+    "encoding.xml": (b"<?xml version='1.0' encoding='X-9'?><log><events/></log>", "unknown encoding: X-9"),
+    "quotes.csv": (b'"' + b"x" * 2**21, "Columns found: xxx"),
 }
 
 
@@ -294,6 +392,7 @@ def test_a_file_that_cannot_be_read_says_why(name: str, tmp_path: Path, keep: Ke
     assert rows == [] or name.startswith("cut")
     assert loaded.fault_count == 1
     assert told in str(loaded.faults[0])
+    assert len(str(loaded.faults[0])) < 500
 
 
 def test_sqlite_that_is_no_log_says_what_it_holds(tmp_path: Path, keep: Keep) -> None:
@@ -303,6 +402,17 @@ def test_sqlite_that_is_no_log_says_what_it_holds(tmp_path: Path, keep: Keep) ->
     c.close()
     _, _, loaded = keep(path)
     assert "Found: books" in str(loaded.faults[0])
+
+
+def test_sqlite_without_the_columns_of_a_log_says_so(tmp_path: Path, keep: Keep) -> None:
+    path = tmp_path / "wrong.sqlite"
+    with sqlite3.connect(path) as c:
+        c.executescript(
+            "create table event (id text); create table object (name text); create table event_log (message text);"
+        )
+    c.close()
+    _, _, loaded = keep(path)
+    assert "no table of events or objects has ocel_id. Found: event, object, event_log" in str(loaded.faults[0])
 
 
 def test_numbers_too_large_for_json_are_kept_as_they_are_written(tmp_path: Path, keep: Keep) -> None:
@@ -328,6 +438,37 @@ def test_a_suggested_catalogue_has_no_faults_and_reads_the_log_whole(
     logs = EventLogs(catalogue)
     load([path], ingest, readers=logs.readers)
     assert not {"unknown_event_type", "unknown_object_type", "undeclared_relation"} & logs.reports[0].findings.keys()
+
+
+def test_a_suggested_catalogue_has_no_faults_whatever_the_names_of_the_log(tmp_path: Path, keep: Keep) -> None:
+    log = copy.deepcopy(LOG)
+    names = {"customers": "顧客", "items": "商品\x07", "orders": "Orders", "packages": "orders  "}
+    for each in log["objectTypes"]:
+        each["name"] = names[each["name"]]
+    for number, each in enumerate(log["objects"]):
+        each["type"] = names[each["type"]] + " " * number
+        each["id"] += " " * number
+    for number, each in enumerate(log["events"]):
+        each["type"] += " " * number
+    log["events"] += [
+        {"id": "x", "type": each, "time": "2026-03-06T00:00:00Z", "attributes": [], "relationships": []}
+        for each in ("Pay Order", '"支払う"\x00', "")
+    ]
+    path = write(tmp_path, "json", log)
+    suggested = tmp_path / "suggested.yaml"
+    suggested.write_text(EventLogs(loader.load()).suggestion(path), "utf-8")
+    assert len({t.name for t in loader.load(str(suggested)).object_types}) == 4
+    _, report, _ = keep(path, str(suggested))
+    assert not {"unknown_event_type", "unknown_object_type"} & report.findings.keys()
+
+
+def test_a_catalogue_is_suggested_for_a_log_without_events_and_refused_for_one_without_objects(tmp_path: Path) -> None:
+    logs = EventLogs(loader.load())
+    suggested = tmp_path / "suggested.yaml"
+    suggested.write_text(logs.suggestion(write(tmp_path, "json", LOG | {"events": []})), "utf-8")
+    assert loader.load(str(suggested)).milestones == []
+    with pytest.raises(MalformedRequest, match="without objects"):
+        logs.suggestion(write(tmp_path, "json", LOG | {"objects": [], "events": []}))
 
 
 def test_no_catalogue_is_suggested_for_what_is_no_log(tmp_path: Path) -> None:
@@ -391,6 +532,7 @@ def test_a_trace_of_xes_is_an_order_and_starting_is_not_completing(tmp_path: Pat
     assert events[2]["attributes"]["ocel.attribute.org:resource"] == "Ann"
     order = next(row["attributes"] for row in of_kind(rows, "object") if row["attributes"]["ocel.object.id"] == "o1")
     assert order["q2c.amount"] == "9.5"
+    assert "o2" in [row["attributes"]["ocel.object.id"] for row in of_kind(rows, "object")], "a case without events"
     assert (report.event_count, loaded.fault_count, loaded.refused_count) == (3, 0, 0)
 
 
@@ -416,6 +558,45 @@ def test_columns_of_a_table_name_the_case_and_further_objects(tmp_path: Path, ke
     assert loaded.refused == {"event_without_time": 1}
     assert report.findings["row_is_malformed"].count == 1
     assert report.findings["time_without_zone"].count == 4
+    assert report.findings["row_twice"].examples == {"o2, send package, 2026-03-03 09:00:00, p1": 1}
+
+
+def test_an_id_that_two_columns_of_a_table_share_is_the_id_of_each(tmp_path: Path, keep: Keep) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(
+        "item,Case ID,Activity,Timestamp,case:price\n"
+        "1,9,place order,2026-03-01T09:00Z,12.5\nnan,1,place order,2026-03-01T10:00Z,7\n",
+        "utf-8",
+    )
+    rows, report, _ = keep(path)
+    first, second = (row["attributes"] for row in of_kind(rows, "event"))
+    assert (first["q2c.order.id"], first["q2c.item.id"]) == ("9", "1")
+    assert (second["q2c.order.id"], second.get("q2c.item.id")) == ("1", None)
+    objects = [row["attributes"] for row in of_kind(rows, "object")]
+    assert {(o.get("q2c.order.id"), o.get("q2c.amount")) for o in objects if o["ocel.object.type"] == "order"} == {
+        ("9", "12.5"),
+        ("1", "7"),
+    }
+    assert {o["ocel.object.id"] for o in objects} == {"9", "1", "order:1"}
+    assert report.findings["id_of_two_types"].examples == {"1: item and order": 1}
+    assert report.findings["placeholder_id"].examples == {"item: nan": 1}
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_table_of_another_encoding_and_any_line_end_keeps_its_letters(
+    line_end: str, tmp_path: Path, keep: Keep
+) -> None:
+    path = tmp_path / "table.csv"
+    lines = [
+        "Case ID,Activity,Timestamp,customer",
+        "o1,place order,2026-03-01 9:05,Söhne",
+        "o2,place order,2026-3-1,Sühne",
+    ]
+    path.write_bytes(line_end.join(lines).encode("cp1252"))
+    rows, report, loaded = keep(path)
+    assert [row["attributes"]["q2c.customer.id"] for row in of_kind(rows, "event")] == ["Söhne", "Sühne"]
+    assert report.findings["text_is_not_utf8"].count == 2
+    assert not loaded.fault_count
 
 
 def test_the_catalogue_may_name_the_columns_of_a_table(tmp_path: Path, store: MemoryStore, ingest: Ingest) -> None:

@@ -272,6 +272,28 @@ def test_an_export_ends_at_its_instant(tmp_path: Path, opened: Opened) -> None:
     assert told.counts["events"] == 2
 
 
+def test_events_that_are_yet_to_come_are_part_of_a_whole_export(tmp_path: Path, opened: Opened) -> None:
+    log = copy.deepcopy(LOG)
+    log["events"][5]["time"] = "2200-01-01T00:00:00Z"
+    out = tmp_path / "out.json"
+    told = export(opened(write(tmp_path, "json", log)), out, "ocel-json", as_of=None)
+    assert told.counts["events"] == 6
+    assert graph(json.loads(out.read_text("utf-8"))) == graph(log)
+
+
+@pytest.mark.parametrize("goes_as", ENDINGS)
+def test_two_events_of_one_id_are_two_events_with_their_own_objects_again(
+    goes_as: str, tmp_path: Path, opened: Opened
+) -> None:
+    log = copy.deepcopy(LOG)
+    log["events"][1]["id"] = "e1"
+    out, back = tmp_path / f"out.{ENDINGS[goes_as]}", tmp_path / "back.json"
+    counts = export(opened(write(tmp_path, "json", log)), out, goes_as, as_of=LATER).counts
+    assert export(opened(out), back, "ocel-json", as_of=LATER).counts == counts
+    named = [[r["objectId"] for r in e["relationships"]] for e in json.loads(back.read_text("utf-8"))["events"]]
+    assert named[:2] == [["o1", "ACME & Söhne"], ["o2", "ACME & Söhne"]]
+
+
 def live_span(
     number: int, name: str, at_s: int, attributes: dict[str, Any], *, failed: bool = False, trace: int | None = None
 ) -> tuple[Any, ...]:
