@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -93,13 +93,18 @@ def id_paths(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """The `cat_*` tables say exactly what `catalogue` says; runs inside the caller's transaction."""
+    for name, rows, schema in tables(catalogue):
+        _table(connection, name, rows, schema)
+
+
+def tables(catalogue: Catalogue) -> Iterator[tuple[str, list[dict[str, Any]], pa.Schema | None]]:
+    """The name of each `cat_*` table, its rows, and its columns where the rows alone do not tell them."""
     c = catalogue
     upstream = _above_leads(c)
     checks = list(checks_of(c))
     milestone_of = {operation: m for m in c.milestones for operation in m.operations}
     by_name = {k.name: k for k in c.calendars}
-    _table(
-        connection,
+    yield (
         "cat_settings",
         [
             {
@@ -117,9 +122,8 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.SETTINGS,
     )
-    _table(connection, "cat_rates", [{"currency": k, "rate": float(v)} for k, v in c.rates.items()])
-    _table(
-        connection,
+    yield "cat_rates", [{"currency": k, "rate": float(v)} for k, v in c.rates.items()], None
+    yield (
         "cat_systems",
         [
             {
@@ -133,18 +137,18 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             }
             for s in c.systems
         ],
+        None,
     )
-    _table(
-        connection,
+    yield (
         "cat_system_names",
         [
             {"spoken_name": n, "name": s.name, "kind": s.kind}
             for s in c.systems
             for n in dict.fromkeys([s.name, *s.also_known_as])
         ],
+        None,
     )
-    _table(
-        connection,
+    yield (
         "cat_object_types",
         [
             {
@@ -157,19 +161,19 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
             }
             for i, t in enumerate(c.object_types)
         ],
+        None,
     )
-    _table(connection, "cat_lead_types", [{"object_type": t, "preference": i} for i, t in enumerate(c.lead_types)])
-    _table(
-        connection,
+    yield "cat_lead_types", [{"object_type": t, "preference": i} for i, t in enumerate(c.lead_types)], None
+    yield (
         "cat_relations",
         [
             {"child_type": r.child, "parent_type": r.parent, "kind": r.kind, "position": i}
             for i, r in enumerate(c.relations)
         ],
+        None,
     )
-    _table(connection, "cat_id_paths", id_paths(c), catalogue_schemas.ID_PATHS)
-    _table(
-        connection,
+    yield "cat_id_paths", id_paths(c), catalogue_schemas.ID_PATHS
+    yield (
         "cat_operations",
         [
             {
@@ -189,8 +193,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         catalogue_schemas.OPERATIONS,
     )
     paths = c.payloads.paths
-    _table(
-        connection,
+    yield (
         "cat_payload_fields",
         [
             {"position": i, "field": f.name, "label": f.label, "compare": f.compare, "tolerance": f.tolerance}
@@ -198,8 +201,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.PAYLOAD_FIELDS,
     )
-    _table(
-        connection,
+    yield (
         "cat_payload_hops",
         [
             {
@@ -217,8 +219,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.PAYLOAD_HOPS,
     )
-    _table(
-        connection,
+    yield (
         "cat_payload_values",
         [
             {"hop": h.name, "field_position": i, "said": said, "means": means}
@@ -228,8 +229,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.PAYLOAD_VALUES,
     )
-    _table(
-        connection,
+    yield (
         "cat_checks",
         [
             {
@@ -246,8 +246,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.CHECKS,
     )
-    _table(
-        connection,
+    yield (
         "cat_identities",
         [
             {
@@ -261,8 +260,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.IDENTITIES,
     )
-    _table(
-        connection,
+    yield (
         "cat_milestones",
         [
             {
@@ -286,26 +284,22 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.MILESTONES,
     )
-    _table(
-        connection,
+    yield (
         "cat_promises",
         [_promise(i, of) for i, of in enumerate(c.variants().values())],
         catalogue_schemas.PROMISES,
     )
-    _table(
-        connection,
+    yield (
         "cat_promise_variants",
         [_variant(rank, p, by_name[p.calendar]) for of in c.variants().values() for rank, p in enumerate(of)],
         catalogue_schemas.VARIANTS,
     )
-    _table(
-        connection,
+    yield (
         "cat_pauses",
         [{"pause": p.name, "label": p.label, "position": i, "promises": p.promises} for i, p in enumerate(c.pauses)],
         catalogue_schemas.PAUSES,
     )
-    _table(
-        connection,
+    yield (
         "cat_pause_signs",
         [
             {"pause": p.name, "is_opening": is_opening, "kind": kind, "name": name}
@@ -316,15 +310,13 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.PAUSE_SIGNS,
     )
-    _table(connection, "cat_teams", [{"team": t.name, "label": t.label, "runbook": t.runbook} for t in c.teams])
-    _table(
-        connection,
+    yield "cat_teams", [{"team": t.name, "label": t.label, "runbook": t.runbook} for t in c.teams], None
+    yield (
         "cat_owner_rules",
         [_owner_rule(i, rule) for i, rule in enumerate(c.owners)],
         catalogue_schemas.OWNER_RULES,
     )
-    _table(
-        connection,
+    yield (
         "cat_openings",
         [AROUND_THE_CLOCK]
         + [
@@ -340,8 +332,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.OPENINGS,
     )
-    _table(
-        connection,
+    yield (
         "cat_start_shifts",
         [
             {"calendar": k.name, "from_at": s.from_at, "until_at": s.until_at, "counts_from_at": s.counts_from_at}
@@ -350,8 +341,7 @@ def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
         ],
         catalogue_schemas.SHIFTS,
     )
-    _table(
-        connection,
+    yield (
         "cat_closes",
         [
             {"calendar": k.name, "from_at": m.from_at, "until_at": m.until_at, "closes_at": m.closes_at}
@@ -441,7 +431,7 @@ def _above_leads(c: Catalogue) -> set[str]:
 
 
 def _table(
-    connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[dict[str, Any]], schema: pa.Schema | None = None
+    connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[dict[str, Any]], schema: pa.Schema | None
 ) -> None:
     """`name` holds `rows`; the name is one of this module's own, never a value."""
     table = pa.Table.from_pylist(list(rows), schema=schema)

@@ -2,36 +2,6 @@
 -- Columns are those of the file of the same name in projection/, in the same order. No indexes: deletes stay cheap and
 -- checkpoints can reclaim. `seq` columns only bound look-backs; they are never shown and never compared.
 
-create or replace table object_facts (
-    trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, object_id varchar, scope varchar,
-    via varchar, is_subject boolean, system varchar, started_at timestamptz, ended_at timestamptz, milestone varchar,
-    is_error boolean, amount decimal(18, 4), currency varchar, quantity decimal(18, 4), region varchar, product_line varchar,
-    legal_entity varchar, tier varchar, workflow varchar, customer_id varchar, customer_name varchar, object_version varchar,
-    correlation_key ubigint, run_name varchar, pause_word varchar
-);
-create or replace table alias_facts (
-    trace_id uuid, span_id ubigint, seq bigint, alias_key ubigint, canonical_key ubigint, alias_system varchar, alias_id varchar,
-    scope varchar, seen_at timestamptz, object_version varchar
-);
-create or replace table link_facts (
-    trace_id uuid, span_id ubigint, seq bigint, child_key ubigint, child_type varchar, parent_key ubigint, parent_type varchar,
-    kind varchar, source varchar, confidence decimal(3, 2), amount decimal(18, 4), quantity decimal(18, 4), seen_at timestamptz
-);
-create or replace table operation_runs (
-    trace_id uuid, span_id ubigint, seq bigint, operation varchar, mention_key ubigint, system varchar, dependency varchar,
-    started_at timestamptz, ended_at timestamptz, is_error boolean, attempt integer, outcome varchar, replay_id varchar,
-    retry_count bigint, error_code varchar, exception varchar, http_status integer, message varchar, endpoint varchar,
-    signature varchar
-);
-create or replace table trace_stitching (
-    trace_id uuid, seq bigint, system varchar, hour timestamptz, evidence varchar, correlation_key ubigint, span_count bigint
-);
-create or replace table span_links (
-    trace_id uuid, span_id ubigint, seq bigint, linked_trace_id uuid, linked_span_id ubigint
-);
-create or replace table trace_warnings (
-    trace_id uuid, seq bigint, mention_key ubigint, kind varchar, detail varchar, span_count bigint
-);
 create or replace table resolutions (alias_key ubigint, object_key ubigint, canonical_count bigint);
 create or replace table objects (
     object_key ubigint, object_type varchar, object_id varchar, scope varchar, system varchar, first_seen_at timestamptz,
@@ -87,16 +57,6 @@ create or replace table clocks (
 create or replace table silences (
     lead_key ubigint, milestone varchar, since_at timestamptz, from_at timestamptz, until_at timestamptz, moved_to varchar, since_us bigint, until_us bigint
 );
-create or replace table payload_facts (
-    trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, hop varchar, system varchar, sent_at timestamptz,
-    is_error boolean, object_version varchar, field_values varchar[]
-);
-create or replace table identity_facts (
-    trace_id uuid, span_id ubigint, seq bigint, mention_key ubigint, object_type varchar, identity varchar, value varchar, seen_at timestamptz
-);
-create or replace table payload_shapes (
-    trace_id uuid, span_id ubigint, seq bigint, system varchar, operation varchar, release varchar, sent_at timestamptz, is_error boolean, shape varchar
-);
 create or replace table payload_releases (
     system varchar, operation varchar, release varchar, first_sent_at timestamptz, release_before varchar, judged_from_at timestamptz,
     judged_until_at timestamptz
@@ -120,11 +80,6 @@ create or replace table outages (
     last_failed_at timestamptz, ended_at timestamptz, closed_at timestamptz, failed_run_count bigint, failed_call_count bigint,
     answered_count bigint
 );
-
--- failure_signature: what is judged once: everything a verdict depends on, with the digits of the message folded.
-create or replace macro failure_signature(system, operation, error_code, exception, http_status, message) as
-    md5(concat_ws(chr(31), system, operation, coalesce(error_code, ''), coalesce(exception, ''), coalesce(http_status::varchar, ''),
-        regexp_replace(left(coalesce(message, ''), 2000), '[0-9]+', '#', 'g')));
 
 -- expects: whether a milestone (a row of cat_milestones) is for an order (a row of timelines or objects) of that segment: where the milestone names
 -- regions, product lines and so on, the order is of one of them. With `expected = 'always'` it is a step of that order's declared path.

@@ -19,12 +19,16 @@ import pyarrow as pa
 from trace_model.catalogue.failure_rules import Rules
 from trace_model.catalogue.schema import NAMES_PER_ROLE, ROLES, Catalogue
 from trace_model.signatures import Signature, Verdict, classify, fingerprint, normalise_message, plain_sentence
-from trace_model.store import catalogue_tables
+from trace_model.store import catalogue_schemas, catalogue_tables
 from trace_model.store.database import SQL, sql
 
 Progress = Callable[[str, float], None]
 CHUNK_SPANS = 500_000
 """A rebuild reads about this many spans at a time, so that its memory does not grow with the history."""
+FACTS_SHARE = 0.55
+"""The part of a rebuild that is reading spans."""
+FIRST_BEYOND_FACTS = "16"
+"""The projection files before it read spans; those from it on read what was read."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ LEAD_GRAIN = tuple(
         "35_silences",
     )
 )
+FACTS = frozenset(r.table for r in TRACE_GRAIN)
 DERIVED = tuple(
     r.table
     for r in (
@@ -91,11 +96,48 @@ DERIVED = tuple(
 """Every derived table, as compared between an incremental history and a rebuild."""
 
 
+FACTS_READ: Mapping[str, tuple[str, ...]] = {
+    "cat_id_paths": tuple(catalogue_schemas.ID_PATHS.names),
+    "cat_identities": ("object_type", "identity", "path_positions"),
+    "cat_milestones": ("milestone", "object_type"),
+    "cat_object_types": ("object_type", "rank", "traversed"),
+    "cat_operations": ("operation", "object_type", "system", "milestone", "milestone_object_type"),
+    "cat_payload_hops": ("hop", "operations", "path_positions"),
+    "cat_payload_values": tuple(catalogue_schemas.PAYLOAD_VALUES.names),
+    "cat_rates": ("currency",),
+    "cat_relations": ("child_type", "parent_type", "kind"),
+    "cat_system_names": ("spoken_name", "name", "kind"),
+    "cat_systems": ("name", "kind"),
+}
+"""What the trace grain reads of the catalogue, beside its roles and paths: a change of anything else leaves the facts as they are."""
+
+
 def projection_hash() -> str:
     """Changes whenever a projection file does: rows of another projection are stale."""
-    digest = hashlib.sha256(sql("derived.sql").encode())
+    return _digest_of(lambda _file: True)
+
+
+def facts_hash(catalogue: Catalogue) -> str:
+    """Changes whenever anything does that decides what a span says: facts read by another are stale.
+
+    Most changes of a catalogue (promises, calendars, checks, owners, rates) leave them standing.
+    """
+    read = [
+        [name, columns, [[row.get(column) for column in columns] for row in rows]]
+        for name, rows, _schema in catalogue_tables.tables(catalogue)
+        for columns in [FACTS_READ.get(name)]
+        if columns
+    ]
+    parts = (_digest_of(lambda file: file < FIRST_BEYOND_FACTS), _reading(catalogue), read)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _digest_of(is_meant: Callable[[str], bool]) -> str:
+    """Of the derived tables' columns, the macros, and the projection files of the names that `is_meant`."""
+    digest = hashlib.sha256(sql("facts.sql").encode() + sql("derived.sql").encode())
     for entry in sorted((SQL / "projection").iterdir(), key=lambda e: e.name):
-        digest.update(entry.read_bytes())
+        if is_meant(entry.name):
+            digest.update(entry.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -132,24 +174,35 @@ class Projector:
         self._derive_links_of_touched()
         self._derive_timelines()
 
-    def rebuild(self, progress: Progress | None = None) -> None:
-        """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done."""
+    def rebuild(self, progress: Progress | None = None, *, facts_stand: bool = False) -> None:
+        """Every derived row is made anew from the kept spans; `progress` hears the step's name and the share done.
+
+        Where `facts_stand` (they were read by the same `facts_hash`), they are kept, and all else is made anew from them.
+        """
         told = progress or (lambda _step, _share: None)
+        begins = 0.0 if facts_stand else FACTS_SHARE
+        if not facts_stand:
+            self.read_spans(lambda step, share: told(step, FACTS_SHARE * share))
         self._forget()
         self._c.execute(sql("derived.sql"))
-        spans = self._number("select max(last_seq) from traces")
-        if not spans:
+        if not self._number("select count(*) from traces"):
             return
+        for step, share in self._rebuild_steps():
+            told(step, begins + (1 - begins) * share)
+        self._forget()
+
+    def read_spans(self, progress: Progress) -> None:
+        """The facts of all kept spans are read anew; what else is derived stays as it is."""
+        self._forget()
+        self._c.execute(sql("facts.sql"))
+        spans = self._number("select max(last_seq) from traces")
         for after in range(0, spans, CHUNK_SPANS):
-            told("reading spans", 0.75 * after / spans)
+            progress("reading spans", after / spans)
             self._c.execute(
                 "create or replace temp table touched_traces as from traces where first_seq between $1 and $2",
                 [after + 1, after + CHUNK_SPANS],
             )
             self._derive_facts(replacing=False)
-        for step, share in self._rebuild_steps():
-            told(step, share)
-        self._forget()
 
     # -- the trace grain -------------------------------------------------------------------------------------------
 
@@ -269,6 +322,7 @@ class Projector:
         self._derive_links_of_touched()
 
     def _derive_links_of_touched(self) -> None:
+        self._scratch("24b_link_evidence")
         self._scratch("24b_said_links")
         self._scratch("24c_untied_children")
         self._scratch("24d_correlated_links", empty=not self._number("select count(*) from untied_children"))
@@ -386,7 +440,7 @@ class Projector:
 
     def _rebuild_steps(self) -> Iterator[tuple[str, float]]:
         """Derives all objects, links and timelines; each step is told before it is taken."""
-        yield "objects", 0.75
+        yield "objects", 0.0
         self._table("stirred_aliases", "select distinct alias_key from alias_facts")
         self._insert(RESOLUTIONS, self._files[RESOLUTIONS.file])
         self._view("resolved_facts", self._files["21b_all_resolved_facts"])
@@ -398,8 +452,8 @@ class Projector:
         for relation in (OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS):
             self._insert(relation, self._files[relation.file])
             self._view(f"{relation.table}_fresh", f"from {relation.table}")
-        yield "failures", 0.82
-        self._scratch("25c_failed_runs", {"min_object_seq": 0})
+        yield "failures", 0.2
+        self._table("failed_runs", self._files["25c_all_failed_runs"])
         self._scratch(FAILURES.file)
         self._judge()
         self._say()
@@ -408,13 +462,14 @@ class Projector:
         if bounds := self._window_bounds():
             self._scratch(OUTAGES.file, bounds)
             self._insert(OUTAGES)
-        yield "links", 0.84
+        yield "links", 0.3
         self._table("touched_children", "select object_key as child_key from objects")
+        self._view("link_evidence", self._files["24b_all_link_evidence"])
         for scratch in ("24b_said_links", "24c_untied_children", "24d_correlated_links"):
             self._scratch(scratch)
         self._insert(LINKS, self._files[LINKS.file])
         self._insert(OBJECT_WARNINGS, self._files[OBJECT_WARNINGS.file])
-        yield "timelines", 0.88
+        yield "timelines", 0.45
         self._view("near_links", "from links where kind = 'part_of'")
         self._view("near_rows", "from objects")
         self._view("near_milestones", "from object_milestones")
@@ -423,11 +478,11 @@ class Projector:
         )
         self._scratch("29_timeline_reach")
         for number, relation in enumerate(LEAD_GRAIN):
-            yield relation.table.replace("_", " "), 0.9 + number * 0.02
+            yield relation.table.replace("_", " "), 0.5 + number * 0.06
             self._before(relation)
             self._insert(relation, self._files[relation.file])
             self._view(f"{relation.table}_fresh", f"from {relation.table}")
-        yield "checks", 0.98
+        yield "checks", 0.95
         self._table(
             "touched_parents",
             "select object_key as parent_key from objects"

@@ -30,7 +30,7 @@ from trace_model.spans import SCHEMA, Recorded
 from trace_model.store import actions, catalogue_tables
 from trace_model.store.actions import Action
 from trace_model.store.database import Database, sql, transaction
-from trace_model.store.projector import Progress, Projector, projection_hash
+from trace_model.store.projector import Progress, Projector, facts_hash, projection_hash
 
 log = logging.getLogger("cashtrail.store")
 # DuckDB warns of a copy that `ask` makes knowingly
@@ -274,19 +274,24 @@ class Store:
                 self._awaited -= 1
 
     def rebuild(self, on_progress: Progress | None = None) -> int:
-        """Every derived row is made anew; readers see the old rows until all are there. Returns the spans read."""
+        """Every derived row is made anew from the kept spans; readers see the old rows until all are there. Returns the spans read."""
+        return self._derive_anew(on_progress, facts_stand=False)
+
+    def _derive_anew(self, on_progress: Progress | None, *, facts_stand: bool) -> int:
+        """As `rebuild`; where the `facts_stand`, no span is read, and the rows show those projected before. Returns how many they show."""
         with self.database.deriving:
-            until, deed = self._recorded_seq, self._acted_no
+            until, deed = self._projected_seq if facts_stand else self._recorded_seq, self._acted_no
             with transaction(self._deriver) as c:
                 catalogue_tables.load(c, self.catalogue)
-                self._projector.rebuild(on_progress)
+                self._projector.rebuild(on_progress, facts_stand=facts_stand)
                 c.execute(
-                    "update projection_state set projected_seq = ?, projected_action_no = ?, catalogue_hash = ?, projection_hash = ?",
-                    [until, deed, catalogue_tables.fingerprint(self.catalogue), projection_hash()],
+                    "update projection_state set projected_seq = $1, projected_action_no = $2,"
+                    " catalogue_hash = $3, projection_hash = $4, facts_hash = $5",
+                    [until, deed, *_derived_by(self.catalogue), facts_hash(self.catalogue)],
                 )
             with self._recorded:
                 self._projected_seq, self._projected_action_no = until, deed
-                self._behind_since = None
+                self._behind_since = time.monotonic() if until < self._recorded_seq else None
                 self._recorded.notify_all()
         return until
 
@@ -382,14 +387,20 @@ class Store:
             )
 
     def _bring_up_to_date(self, on_progress: Progress | None) -> None:
-        state = self._state()
-        current = (catalogue_tables.fingerprint(self.catalogue), projection_hash())
-        if state != current or self._recorded_seq - self._projected_seq > CATCH_UP_SPANS:
+        """Rows of another catalogue or projection, or far behind, are made anew: from the spans, or from their facts where these stand."""
+        if self._recorded_seq - self._projected_seq > CATCH_UP_SPANS:
             self.rebuild(on_progress)
+        elif self._state() != _derived_by(self.catalogue):
+            self._derive_anew(on_progress, facts_stand=self.facts_stand_for(self.catalogue))
+
+    def facts_stand_for(self, catalogue: Catalogue) -> bool:
+        """True if the facts that were read from the spans are those that `catalogue` would read: all else can be made anew from them."""
+        with self.database.reading() as c:
+            return c.execute("select facts_hash from projection_state").fetchone() == (facts_hash(catalogue),)
 
     def _refuse_stale(self) -> None:
         state = self._state()
-        if state != (catalogue_tables.fingerprint(self.catalogue), projection_hash()):
+        if state != _derived_by(self.catalogue):
             self.database.close()
             other = "another catalogue" if state and state[0] != catalogue_tables.fingerprint(self.catalogue) else None
             raise PermanentError(
@@ -405,6 +416,11 @@ class Store:
         with self.database.reading() as c:
             row = c.execute(text).fetchone()
         return int(row[0]) if row else 0
+
+
+def _derived_by(catalogue: Catalogue) -> tuple[str, str]:
+    """What derived rows depend on beside what is kept: rows of another are stale."""
+    return catalogue_tables.fingerprint(catalogue), projection_hash()
 
 
 @cache

@@ -96,6 +96,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.DuckDBPyConnectio
         connection.execute("set timezone = 'Australia/Lord_Howe'")  # the session's zone must not matter
         connection.execute(sql("migrations/001_kept.sql"))
         catalogue_tables.load(connection, load())
+        connection.execute(sql("facts.sql"))
         connection.execute(sql("derived.sql"))
         yield connection
     forget_calendars()
