@@ -141,6 +141,20 @@ def test_what_was_taken_back_is_not_passed_over() -> None:
     assert why(s, 1) == "in_part"
 
 
+def test_a_path_that_begins_at_the_catalogue_s_first_milestone_is_a_way_of_its_own() -> None:
+    s = Story()
+    s.does("cpq.validate_quote", 0, quote="Q-1")
+    for number, amount in ((1, "10.00"), (2, "1.00"), (3, "1.00")):
+        s.does("crm.submit_order", HOUR, order=f"SO-{number}", order_quote=f"Q-{number}" if number == 1 else None, amount=amount)
+    rows = told(s.spans)
+    assert rows.store.catalogue.milestones[0].name == "quote_validated"
+    taken, _ = halves(rows.store.rows("process_map", as_of=instant(0) + timedelta(days=1), **EVERYTHING))
+    assert {(t["from_milestone"], t["to_milestone"]): (t["order_count"], t["amount"]) for t in taken} == {
+        ("quote_validated", "order_submitted"): (1, 10),
+        ("order_submitted", None): (3, 12),
+    }
+
+
 @pytest.mark.parametrize(("line", "passing"), [("hardware", 1), ("services", 0)])
 def test_a_step_by_way_of_a_side_milestone_still_passes_over_what_the_segment_expects(line: str, passing: int) -> None:
     """Order acknowledged, which is only seen at times, stands between the acceptance and the invoice."""

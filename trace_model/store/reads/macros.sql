@@ -389,6 +389,7 @@ create or replace macro step_at(step) as make_timestamptz(step >> 10);
 -- to_position}. out_of_order: the milestone at `position` was reached before `other`, which is declared before it. skipped: it was passed over
 -- (passed_over), first by `other`. from, to: the step of the path that did so first (null where an earlier one had; from null: it began there).
 -- Decided once for each way (way_key) that orders of a segment went, of which there are few: all orders of one took the same `path` and deviate alike.
+-- A list's hash passes over zeros at its beginning, and 0 is the place of the first milestone: hence x + 1.
 create or replace macro order_walks(as_of, days, in_region, in_product_line, in_legal_entity) as table
 with leads as (
     select lead_key, reporting_amount, hash(region, product_line, legal_entity, tier, workflow) as segment_key
@@ -412,7 +413,7 @@ stepped as (
     group by m.lead_key
 ),
 walked as (
-    select *, [step_position(x) for x in steps] as path, hash(path, there_mask, segment_key) as way_key
+    select *, [step_position(x) for x in steps] as path, hash([x + 1 for x in path], there_mask, segment_key) as way_key
     from stepped
     where steps is not null
 ),
