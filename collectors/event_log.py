@@ -152,7 +152,10 @@ FINDINGS: dict[str, tuple[str, str]] = {
     "undeclared_relation": ("object-object row of a relation that is not in the catalogue", "kept, ties nothing"),
     "outer_spaces": ("name or id with spaces around it", "read without them"),
     "folded_name": ("type name that is the catalogue's in other letters", "read as the catalogue's"),
-    "object_without_events": ("object without an event", "placed at the log's beginning"),
+    "object_without_events": (
+        "object without an event",
+        "placed beside what it is tied to, else at the log's beginning",
+    ),
     "event_without_objects": ("event without an object", "kept, in no timeline"),
     "time_without_zone": ("time without a zone", "read as UTC"),
     "amount_is_no_number": ("amount that is no number", "left out of the money, kept as it is"),

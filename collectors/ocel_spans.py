@@ -60,6 +60,11 @@ class Place:
     service: str
 
 
+def _begins(at_ns: int) -> tuple[bool, int]:
+    """Of events' times the least is where the log begins; one that was never set only where there is no other."""
+    return at_ns < YEAR_1990_NS, at_ns
+
+
 def _how_to_declare(time: str) -> str:
     """What is wrong with a time that cannot be read, and what to declare so that it can."""
     match day_first_or_month_first(time):
@@ -93,6 +98,7 @@ class LogSpans:
         self._twice: set[tuple[str, str]] = set()
         self._gathered: dict[tuple[str, str], LogObject] = {}
         self._declared = [{each.name.strip() for each in types} for types in log.types()]
+        self._beside: dict[str, int] = {}
         self._begins_ns: int | None = None
 
     def __iter__(self) -> Iterator[tuple[str, Decoded]]:
@@ -100,7 +106,7 @@ class LogSpans:
         self._index_objects()
         for part, taking in (
             ("events", map(self._event, self._log.events())),
-            ("relations", map(self._relation, self._log.relations())),
+            ("relations", map(self._relation, self._relations())),
             ("objects", map(self._object, self._objects())),
         ):
             for _ in taking:
@@ -184,7 +190,7 @@ class LogSpans:
         self._count_together(resolved)
         attributes |= {name: ids[0] if len(ids) == 1 else ids for name, ids in named.items()}
         attributes |= {f"ocel.attribute.{name}": value for name, value in event.attributes}
-        if self._begins_ns is None or at_ns < self._begins_ns:
+        if self._begins_ns is None or _begins(at_ns) < _begins(self._begins_ns):
             self._begins_ns = at_ns
         span_id = self._span(place, key, event.type.strip() or "event", attributes)
         below = Place(at_ns, place.trace_id, span_id, place.service)
@@ -256,6 +262,26 @@ class LogSpans:
 
     # -- relations -----------------------------------------------------------------------------------------------
 
+    def _relations(self) -> Iterator[ObjectRelation]:
+        """Every relation; those of two objects without events after what tells where one of the two stands."""
+        waiting: list[ObjectRelation] = []
+        for relation in self._log.relations():
+            if self._is_placed(relation.source.strip()) or self._is_placed(relation.target.strip()):
+                yield relation
+            else:
+                waiting.append(relation)
+        while waiting:
+            ready: list[ObjectRelation] = []
+            later: list[ObjectRelation] = []
+            for relation in waiting:
+                known = self._is_placed(relation.source.strip()) or self._is_placed(relation.target.strip())
+                (ready if known else later).append(relation)
+            yield from ready or later
+            waiting = later if ready else []
+
+    def _is_placed(self, key: str) -> bool:
+        return key in self._first or key in self._beside
+
     def _relation(self, relation: ObjectRelation) -> None:
         self._report.object_object_count += 1
         told = f"{relation.source} - {relation.target} ({relation.qualifier})"
@@ -285,7 +311,7 @@ class LogSpans:
         self._span(place, key, relation.qualifier.strip() or "relation", attributes)
 
     def _linked(self, source: str, target: str, qualifier: str, attributes: dict[str, Any]) -> tuple[str, str]:
-        """`attributes` says what ties the two; answers child and parent, or source and target where nothing does."""
+        """`attributes` says what ties the two; answers below which of them it stands, and the other: the child, else the later."""
         of_source, of_target = self._type_of(source), self._type_of(target)
         if of_source is None or of_target is None:
             return source, target
@@ -297,12 +323,22 @@ class LogSpans:
             attributes[of_source.id_attributes[0]] = self._log.business_id(source)
             # of two objects of one type a span can only say that it speaks of both: nothing is gained by it
             attributes.setdefault(of_target.id_attributes[0], self._log.business_id(target))
-            return source, target
+            return self._later(source, target)
+        for one, beside in ((source, target), (target, source)):
+            if one not in self._first and self._is_placed(beside):
+                at_ns = self._known_from(beside)
+                self._beside[one] = min(self._beside.get(one, at_ns), at_ns)
         child, parent = (source, target) if declared[1] else (target, source)
         child_type = of_source if declared[1] else of_target
         attributes[child_type.id_attributes[0]] = self._log.business_id(child)
         attributes[declared[0].id_attribute] = self._log.business_id(parent)
         return child, parent
+
+    def _later(self, one: str, other: str) -> tuple[str, str]:
+        """The two with the one first that shows later: nothing is said of an object before it is there."""
+        if one in self._first and other in self._first:
+            return (one, other) if self._first[one][:2] >= self._first[other][:2] else (other, one)
+        return (one, other) if one in self._first else (other, one)
 
     # -- objects -------------------------------------------------------------------------------------------------
 
@@ -338,7 +374,9 @@ class LogSpans:
             attributes |= self._quantity(own, own_id)
         self._report_values(own_id, values)
         known = self._first.get(own_id)
-        place = known[2] if known else Place(self._known_from(None, values), self._trace_id(*key), None, self._log.name)
+        place = (
+            known[2] if known else Place(self._known_from(own_id, values), self._trace_id(*key), None, self._log.name)
+        )
         self._span(place, key, found.type.strip() or "object", attributes)
 
     def _report_values(self, key: str, values: Sequence[tuple[str, str | None, Any]]) -> None:
@@ -413,11 +451,11 @@ class LogSpans:
         return self._names.object_type(self._types[key])
 
     def _known_from(self, key: str | None, values: Sequence[tuple[str, str | None, Any]] = ()) -> int:
-        """When something without an event of its own shows: with `key`, else by its values' times, else as the log begins."""
+        """When it shows: with its first event, by its values' times, beside what it is tied to, or as the log begins."""
         if key is not None and key in self._first:
             return self._first[key][0]
         times = [read[0] for _, time, _ in values if time and (read := self._read(time)) and read[0] >= YEAR_1990_NS]
-        return min(times, default=self._begins_ns or 0)
+        return min(times, default=self._beside.get(key or "", self._begins_ns or 0))
 
     def _instant(self, text: str) -> int | None:
         if (read := self._read(text)) is None:

@@ -35,8 +35,8 @@ LIVE = "live"
 """What `log` calls everything that systems said themselves, beside the logs that were loaded."""
 STRETCH = 200_000
 """How many records are read at a time."""
-END_OF_TIME = datetime(2262, 4, 11, tzinfo=UTC)
-"""The last day that nanoseconds since 1970 can say."""
+BEGINNING_OF_TIME, END_OF_TIME = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 4, 11, tzinfo=UTC)
+"""The days between which nanoseconds since 1970 can say an instant."""
 _ATTRIBUTE = "ocel.attribute."
 
 Progress = Callable[[float], None]
@@ -115,10 +115,14 @@ def export(
 
 
 def instant_of(text: str | None) -> datetime | None:
-    """An instant as people give it to `--as-of`, UTC where it names no zone. Raises PermanentError for anything else.
+    """An instant as people give it to `--as-of`, UTC where it names no zone; at most the last day that is kept in nanoseconds.
+
+    Raises PermanentError for anything else.
 
     >>> instant_of("2026-03-01"), instant_of(None)
     (datetime.datetime(2026, 3, 1, 0, 0, tzinfo=datetime.timezone.utc), None)
+    >>> str(instant_of("9999-12-31")), str(instant_of("0001-01-01"))
+    ('2262-04-11 00:00:00+00:00', '1678-01-01 00:00:00+00:00')
     """
     if text is None:
         return None
@@ -126,7 +130,8 @@ def instant_of(text: str | None) -> datetime | None:
         read = datetime.fromisoformat(text.strip())
     except ValueError:
         raise PermanentError(f"'{text}' is no instant; write it as 2026-03-01T09:30:00Z") from None
-    return read if read.tzinfo else read.replace(tzinfo=UTC)
+    read = read if read.tzinfo else read.replace(tzinfo=UTC)
+    return min(max(read, BEGINNING_OF_TIME), END_OF_TIME)
 
 
 class Pieces(Protocol):

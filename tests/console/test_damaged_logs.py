@@ -140,6 +140,32 @@ def test_missing_relations_leave_the_quantity_to_events_that_name_order_and_item
     assert states == AS_TOLD
 
 
+@pytest.mark.parametrize("first", ["1970-01-01T00:00:00Z", "2026-02-01T09:00:00Z"])
+def test_an_order_begins_when_it_was_placed_whatever_of_it_has_no_event(
+    first: str, tmp_path: Path, catalogue: Any
+) -> None:
+    """Its item has none, and the log begins long before, perhaps with a time that was never set."""
+    log = copy.deepcopy(LOG)
+    log["events"][0]["time"] = first
+    log["objects"].append(
+        {
+            "id": "p2",
+            "type": "packages",
+            "attributes": [],
+            "relationships": [{"objectId": "i3", "qualifier": "contains"}],
+        }
+    )
+    store = Store(None, catalogue, clock=lambda: NOW, threads=2)
+    ingest = Ingest(store)
+    load([write(tmp_path, "json", log)], ingest, readers=EventLogs(catalogue).readers)
+    ingest.close()
+    store.project()
+    began = {r["lead_id"]: r["started_at"] for r in store.rows("export_timelines", as_of=NOW)}
+    store.close()
+    at_least = datetime(2026, 3, 1, 10, tzinfo=UTC) if first.startswith("2026") else datetime(2026, 3, 1, tzinfo=UTC)
+    assert began["o2"] >= at_least
+
+
 ODD_JSON: dict[str, Callable[[dict[str, Any]], str | bytes]] = {
     "a byte order mark": lambda log: b"\xef\xbb\xbf" + json.dumps(log).encode(),
     "words before the types": lambda log: json.dumps({"version": "2.0", "meta": {"by": "x"}, **log}),

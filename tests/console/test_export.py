@@ -169,6 +169,13 @@ def test_every_order_of_the_running_example_is_open_with_its_items_and_packages(
     assert len(rows) == 2_000
     assert not {row["state"] for row in rows} & {"completed", "cancelled"}
     assert all(row["amount"] and row["customer_id"] for row in rows)
+    c = sqlite3.connect(f"file:{came}?mode=ro", uri=True)
+    placed = c.execute(
+        "select o.ocel_object_id, e.ocel_time from \"event_PlaceOrder\" e join event_object o on o.ocel_event_id = e.ocel_id and o.ocel_qualifier = 'order'"
+    ).fetchall()
+    c.close()
+    began = {r["lead_id"]: r["started_at"] for r in store.rows("export_timelines", as_of=LATER)}
+    assert began == {order: datetime.fromisoformat(at).replace(tzinfo=UTC) for order, at in placed}, "not before"
 
 
 @pytest.mark.slow
