@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
@@ -404,10 +404,18 @@ class Oracle:
                 return {s: Fraction(n) for s, n in known.items()}
         measure = "quantity" if self.settled(siblings[0][0], "amount") is None else "amount"
         worth = {s: self.settled(s[1], measure) for s in siblings}
-        if measure == "quantity" or len({self.settled(s[1], "currency") for s in siblings}) == 1:
-            known = {s: n for s, n in worth.items() if n is not None and n > 0}
-            if len(known) == len(siblings):
-                return {s: Fraction(n) for s, n in known.items()}
+        currencies = {s: self.settled(s[1], "currency") for s in siblings}
+        if measure == "amount" and len(set(currencies.values())) > 1:
+            rates = {s: Decimal(str(self.c.rates[c])) if c in self.c.rates else None for s, c in currencies.items()}
+            worth = {
+                s: None
+                if n is None or (rate := rates[s]) is None
+                else (n * rate).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+                for s, n in worth.items()
+            }
+        known = {s: n for s, n in worth.items() if n is not None and n > 0}
+        if len(known) == len(siblings):
+            return {s: Fraction(n) for s, n in known.items()}
         return dict.fromkeys(siblings, Fraction(1))
 
     def settled(self, mention: Mention, what: str) -> Any:

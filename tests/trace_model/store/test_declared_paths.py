@@ -145,7 +145,13 @@ def test_a_path_that_begins_at_the_catalogue_s_first_milestone_is_a_way_of_its_o
     s = Story()
     s.does("cpq.validate_quote", 0, quote="Q-1")
     for number, amount in ((1, "10.00"), (2, "1.00"), (3, "1.00")):
-        s.does("crm.submit_order", HOUR, order=f"SO-{number}", order_quote=f"Q-{number}" if number == 1 else None, amount=amount)
+        s.does(
+            "crm.submit_order",
+            HOUR,
+            order=f"SO-{number}",
+            order_quote=f"Q-{number}" if number == 1 else None,
+            amount=amount,
+        )
     rows = told(s.spans)
     assert rows.store.catalogue.milestones[0].name == "quote_validated"
     taken, _ = halves(rows.store.rows("process_map", as_of=instant(0) + timedelta(days=1), **EVERYTHING))

@@ -104,9 +104,31 @@ def test_where_an_invoice_s_worth_is_not_known_each_gets_the_same(unknown: tuple
     assert rows.shares()["payment:PAY-1"] == {"order:SO-1": 0.5, "order:SO-2": 0.5}
 
 
-def test_amounts_of_two_currencies_weigh_nothing_against_each_other() -> None:
+def test_amounts_of_two_currencies_weigh_by_the_rates_of_the_catalogue() -> None:
+    """9,000 yen are 54.90 euro."""
     rows = told(paid_together("9000", "10.00", currencies=("JPY", "EUR")).spans)
+    assert rows.shares()["payment:PAY-1"] == {
+        "order:SO-1": pytest.approx(54.9 / 64.9),
+        "order:SO-2": pytest.approx(10 / 64.9),
+    }
+
+
+def test_amounts_of_a_currency_without_a_rate_weigh_nothing_against_others() -> None:
+    rows = told(paid_together("9000", "10.00", currencies=("XXX", "EUR")).spans)
     assert rows.shares()["payment:PAY-1"] == {"order:SO-1": 0.5, "order:SO-2": 0.5}
+
+
+@pytest.mark.parametrize("order", ["together", "one by one", "backwards"])
+def test_an_invoice_for_orders_in_two_currencies_bills_each_and_neither_too_much(order: str) -> None:
+    s = Story()
+    s.does("crm.submit_order", 0, order="SO-1", amount="100.00", currency="EUR")
+    s.does("crm.submit_order", 1, order="SO-2", amount="200.00", currency="USD")
+    s.does("billing.issue_invoice", 9, invoice="INV-1", invoice_order=["SO-1", "SO-2"], amount="284.00", currency="EUR")
+    rows = told(*in_order(s.spans, order))
+    for lead, amount in (("order:SO-1", "100.0000"), ("order:SO-2", "200.0000")):
+        billed = rows.milestones(lead)["invoice_issued"]
+        assert (billed["coverage"], billed["covered_amount"]) == ("complete", Decimal(amount))
+    assert rows.checks() == []
 
 
 def test_a_shipment_for_two_orders_is_divided_by_their_pieces() -> None:

@@ -3,7 +3,8 @@
 -- For a child and a type of parent only the strongest evidence counts: an invoice that names its order is not also tied to the
 -- order whose span it happened to be called from. Correlation (0.60) ties a child that nothing else ties.
 -- share: the part of the child that belongs to this parent among its parents of that type: by the amounts of the links, else by their
---   quantities, else by what the parents are worth (amounts of one currency; quantities where the child has no amount), else evenly;
+--   quantities, else by what the parents are worth (amounts, of several currencies by the catalogue's rates; quantities where the child has
+--   no amount), else evenly;
 --   [share_from, share_until) is that part as a stretch of the whole, so that amounts divide without losing a cent.
 -- is_allocating: money follows this link: of a child's types of parent, the one the catalogue declares first.
 with correlated as (
@@ -34,13 +35,14 @@ divisible as (
     select child_key, parent_key from linked qualify count(*) over (partition by child_key, parent_type, kind) > 1
 ),
 worths as materialized (
-    select object_key, amount, quantity, coalesce(currency, '') as currency
-    from objects
+    select o.object_key, o.amount, o.quantity, coalesce(o.currency, '') as currency, try_cast(o.amount * r.rate as decimal(18, 4)) as reported
+    from objects o
+    left join cat_rates r on r.currency = o.currency
     where object_key in (select unnest([child_key, parent_key]) from divisible)
 ),
 valued as (
     select l.*, case when c.amount is null then p.quantity else p.amount end as worth,
-        case when c.amount is null then '' else p.currency end as currency
+        case when c.amount is null then '' else p.currency end as currency, p.reported
     from linked l
     left join worths c on c.object_key = l.child_key
     left join worths p on p.object_key = l.parent_key
@@ -52,6 +54,7 @@ weighed as (
             when sum(quantity) over siblings > 0 and count(quantity) over siblings = count(*) over siblings then quantity
             when min(worth) over siblings > 0 and count(worth) over siblings = count(*) over siblings
                 and min(currency) over siblings = max(currency) over siblings then worth
+            when min(reported) over siblings > 0 and count(reported) over siblings = count(*) over siblings then reported
             else 1
         end as weight
     from valued
