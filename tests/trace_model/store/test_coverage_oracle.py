@@ -81,3 +81,32 @@ def test_what_is_too_much_is_what_a_slow_reading_finds(seed: int) -> None:
     assert derived(rows) == expected
     rows.store.rebuild()
     assert derived(rows) == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_how_far_a_step_is_covered_is_said_by_what_had_happened_then(seed: int) -> None:
+    """Once all has happened as it is derived; before, as it would be without what came later."""
+    story, orders, documents = commerce(random.Random(seed))
+    rows = told(story.spans)
+    leads = {t["lead_id"]: t["lead_key"] for t in rows.ask("from timelines")}
+    said = ("milestone", "coverage", "covered_amount", "covered_quantity", "undone_at")
+
+    def read(order: str, as_of: Any) -> dict[str, tuple[Any, ...]]:
+        found = rows.store.rows("timeline_milestones", lead_key=leads[order], as_of=as_of)
+        return {m["milestone"]: tuple(m[name] for name in said) for m in found if m["reached_at"] is not None}
+
+    for order in orders:
+        stored = rows.ask("from timeline_milestones where lead_key = ? and reached_at is not null", [leads[order]])
+        assert read(order, instant(100_000)) == {m["milestone"]: tuple(m[name] for name in said) for m in stored}
+    for shipment in (d for d in documents if d.kind == "shipment" and d.taken_back_at is not None):
+        (order,) = shipment.shares
+        there = sum(
+            d.worth
+            for d in documents
+            if d.kind == "shipment" and order in d.shares and d.at < shipment.taken_back_at
+            and not (d.taken_back_at is not None and d.taken_back_at < shipment.taken_back_at)
+        )  # fmt: skip
+        _, coverage, _, pieces, undone_at = read(order, instant(shipment.taken_back_at - 0.5))["shipment_posted"]
+        assert pieces == there
+        assert coverage == ("over" if there > 10 else "complete" if there == 10 else "partial")
+        assert undone_at is None or undone_at < instant(shipment.taken_back_at)

@@ -11,8 +11,8 @@ with summed as (
         max(reached_at) filter (sign = 1) as last_at,
         max(reached_at) filter (sign = -1) as undone_at,
         max(reached_at) filter (part < 0.995) as incomplete_at,
-        sum(sign * amount) as covered_amount,
-        sum(sign * quantity) as covered_quantity,
+        try_cast(sum(sign * amount) as decimal(18, 4)) as covered_amount,
+        try_cast(sum(sign * quantity) as decimal(18, 4)) as covered_quantity,
         arg_max(part, reached_at) as part
     from coverage_steps
     group by lead_key, milestone
