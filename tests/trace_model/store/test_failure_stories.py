@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -231,6 +232,38 @@ def test_money_said_only_by_failing_spans_is_money_at_stake() -> None:
     s = Story()
     s.does("erp.create_order", 0, order="SO-1", error="503", amount="250.00")
     assert str(told(s.spans).objects()["order:SO-1"]["amount"]) == "250.0000"
+
+
+@pytest.mark.parametrize("nines", ["9999999999999.99", "99999999999999.9999", "-99999999999999.9999", "1e30"])
+def test_money_that_nobody_has_is_a_doubt_and_stops_nothing(nines: str) -> None:
+    """Placeholders of nines come in; converted, divided, compared and summed up they must not end the derivation of all others."""
+    s = Story()
+    for number, (currency, billed_in) in enumerate((("GBP", "GBP"), ("JPY", "GBP")), 1):
+        sent = {"q2c.payload": json.dumps({"amount": nines, "quantity": nines})}
+        answered = {"q2c.payload": json.dumps({"amount": "-9999999999999.99", "quantity": 1})}
+        s.does(
+            "crm.submit_order", number, order=f"SO-{number}", amount=nines, currency=currency, quantity=nines, more=sent
+        )
+        s.does("erp.create_order", number + 1, order=f"SO-{number}", more=answered)
+        for part in range(12):
+            s.does(
+                "billing.issue_invoice", 10 + part, invoice=f"INV-{number}-{part}", invoice_order=[f"SO-{number}", "SO-3"], amount=nines, currency=billed_in
+            )  # fmt: skip
+        s.does(
+            "psp.apply_payment",
+            40,
+            payment=f"PAY-{number}",
+            payment_invoice=f"INV-{number}-1",
+            amount=nines,
+            currency="GBP",
+        )
+    s.does("crm.submit_order", 0, order="SO-3", amount="5.00")
+    s.does("billing.issue_invoice", 50, invoice="INV-3", invoice_order="SO-3", amount="5.00")
+    rows = told(s.spans)
+    assert "SO-3" in {t["lead_id"] for t in rows.ask("from timelines")}
+    is_money = nines == "9999999999999.99"
+    assert (("order:SO-1", "amount_not_a_number") in rows.warnings()) is not is_money
+    assert (rows.objects()["order:SO-1"]["amount"] is not None) is is_money
 
 
 def test_doubts_about_what_was_said_are_warnings_and_the_spans_stay_as_they_came() -> None:

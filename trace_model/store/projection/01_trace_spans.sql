@@ -29,7 +29,7 @@ named as (
         nullif(trim(coalesce(struct_extract(r, $milestone_1), struct_extract(r, $milestone_2), struct_extract(r, $milestone_3), struct_extract(r, $milestone_4))), '') as declared_milestone,
         nullif(trim(coalesce(struct_extract(r, $amount_1), struct_extract(r, $amount_2), struct_extract(r, $amount_3), struct_extract(r, $amount_4))), '') as amount_said,
         upper(left(trim(coalesce(struct_extract(r, $currency_1), struct_extract(r, $currency_2), struct_extract(r, $currency_3), struct_extract(r, $currency_4))), 3)) as currency,
-        try_cast(coalesce(struct_extract(r, $quantity_1), struct_extract(r, $quantity_2), struct_extract(r, $quantity_3), struct_extract(r, $quantity_4)) as decimal(18, 4)) as quantity,
+        try_cast(coalesce(struct_extract(r, $quantity_1), struct_extract(r, $quantity_2), struct_extract(r, $quantity_3), struct_extract(r, $quantity_4)) as decimal(17, 4))::decimal(18, 4) as quantity,
         coalesce(struct_extract(r, $region_1), struct_extract(r, $region_2), struct_extract(r, $region_3), struct_extract(r, $region_4)) as region,
         coalesce(struct_extract(r, $product_line_1), struct_extract(r, $product_line_2), struct_extract(r, $product_line_3), struct_extract(r, $product_line_4)) as product_line,
         coalesce(struct_extract(r, $legal_entity_1), struct_extract(r, $legal_entity_2), struct_extract(r, $legal_entity_3), struct_extract(r, $legal_entity_4)) as legal_entity,
@@ -62,7 +62,8 @@ spoken_for as (
 )
 select
     f.* exclude (declared_milestone, correlation_id, failure_events, service),
-    try_cast(amount_said as decimal(18, 4)) as amount,
+    -- ten trillion and more is nobody's money: what it is divided by, converted to and summed up to must fit too
+    try_cast(amount_said as decimal(17, 4))::decimal(18, 4) as amount,
     -- the last thing that happened on a failing span
     json_extract_string(failure_events, '$[#-1].attributes."exception.type"') as thrown_type,
     json_extract_string(failure_events, '$[#-1].attributes."exception.message"') as thrown_message,

@@ -55,9 +55,9 @@ select
     s.alias_system, s.object_id, s.scope,
     md5_number_lower(concat_ws(chr(31), s.object_type, case when s.role = 'alias' then s.alias_system else '' end, s.scope, s.object_id)) as mention_key,
     try_cast(case when starts_with(s.amounts, '[') then try_cast(s.amounts as varchar[])[s.element]
-        when s.element = 1 then s.amounts end as decimal(18, 4)) as link_amount,
+        when s.element = 1 then s.amounts end as decimal(17, 4))::decimal(18, 4) as link_amount,
     try_cast(case when starts_with(s.quantities, '[') then try_cast(s.quantities as varchar[])[s.element]
-        when s.element = 1 then s.quantities end as decimal(18, 4)) as link_quantity
+        when s.element = 1 then s.quantities end as decimal(17, 4))::decimal(18, 4) as link_quantity
 from scoped s
 left join (select distinct seq, object_type from scoped where role = 'id') i
     on i.seq = s.seq and i.object_type = s.object_type and s.role = 'alias'

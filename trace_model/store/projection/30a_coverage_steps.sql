@@ -24,7 +24,7 @@ said as (
 reached as (
     select s.lead_key, s.object_key, s.milestone, s.reached_at, c.covers, l.amount as lead_amount, l.quantity as lead_quantity,
         s.currency <> l.currency as is_converted,
-        (allotted(s.amount, s.parts, minor_digits(s.currency)) * case when s.currency = l.currency then 1 else f.rate / l.rate end)::decimal(18, 4) as amount,
+        try_cast(allotted(s.amount, s.parts, minor_digits(s.currency)) * case when s.currency = l.currency then 1 else f.rate / l.rate end as decimal(18, 4)) as amount,
         allotted(s.quantity, s.parts, 4) as quantity
     from said s
     join leads l on l.lead_key = s.lead_key

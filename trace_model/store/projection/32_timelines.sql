@@ -28,7 +28,7 @@ finals as (
 known as (
     select
         o.object_key as lead_key, o.object_type as lead_type, o.object_id as lead_id, o.scope as lead_scope, o.customer_id, o.customer_name,
-        o.amount, o.currency, (o.amount * r.rate)::decimal(18, 2) as reporting_amount, o.quantity,
+        o.amount, o.currency, try_cast(o.amount * r.rate as decimal(18, 2)) as reporting_amount, o.quantity,
         o.region, o.product_line, o.legal_entity, o.tier, o.workflow,
         least(coalesce(s.first_at, n.first_seen_at), n.first_seen_at) as started_at,
         coalesce(s.last_at, n.first_seen_at) as last_progress_at,

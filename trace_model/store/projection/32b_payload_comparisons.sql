@@ -38,7 +38,7 @@ pairs as (
 judged as materialized (
     select p.* exclude (from_values, to_values, is_part, is_shared), f.position, f.field, f.compare, f.tolerance,
         from_values[f.position] as from_value, to_values[f.position] as to_value,
-        try_cast(from_value as decimal(18, 4)) as from_number, try_cast(to_value as decimal(18, 4)) as to_number,
+        try_cast(from_value as decimal(17, 4)) as from_number, try_cast(to_value as decimal(17, 4)) as to_number,
         case
             when from_value is null or to_value is null then 'unknown'
             when f.compare = 'number' and p.is_shared then 'unknown'
@@ -71,7 +71,7 @@ origins as (
 compared as (
     select j.* replace (case
         when j.state = 'different' and (
-            lower(o.value) = lower(j.to_value) or j.compare = 'number' and abs(try_cast(o.value as decimal(18, 4)) - j.to_number) <= j.tolerance
+            lower(o.value) = lower(j.to_value) or j.compare = 'number' and abs(try_cast(o.value as decimal(17, 4)) - j.to_number) <= j.tolerance
         ) then 'corrected' else j.state end as state)
     from judged j
     left join origins o on o.lead_key = j.lead_key and o.trace_id = j.trace_id and o.span_id = j.span_id and o.object_key = j.object_key and o.position = j.position
