@@ -81,8 +81,9 @@ create or replace table outages (
     answered_count bigint
 );
 
--- expects: whether a milestone (a row of cat_milestones) is for an order (a row of timelines or objects) of that segment: where the milestone names
--- regions, product lines and so on, the order is of one of them. With `expected = 'always'` it is a step of that order's declared path.
+-- expects: whether a milestone or a variant of a promise (a row of cat_milestones, cat_promise_variants) is for an order (a row of timelines or objects)
+-- of that segment: where it names regions, product lines and so on, the order is of one of them. A milestone with `expected = 'always'` is then a step
+-- of that order's declared path.
 create or replace macro expects(c, t) as (len(c.regions) = 0 or list_contains(c.regions, t.region))
     and (len(c.product_lines) = 0 or list_contains(c.product_lines, t.product_line))
     and (len(c.legal_entities) = 0 or list_contains(c.legal_entities, t.legal_entity))
@@ -160,16 +161,13 @@ create or replace view bystander_types as
 select object_type from cat_object_types
 where not traversed and object_type not in (select object_type from cat_id_paths where role = 'alias');
 
--- promise_holds: whether a variant of a promise (a row of cat_promise_variants) is made to an order (a row of timelines), dates apart.
-create or replace macro promise_holds(v, t) as
-    (len(v.regions) = 0 or list_contains(v.regions, t.region))
-    and (len(v.product_lines) = 0 or list_contains(v.product_lines, t.product_line))
-    and (len(v.legal_entities) = 0 or list_contains(v.legal_entities, t.legal_entity))
-    and (len(v.tiers) = 0 or list_contains(v.tiers, t.tier))
-    and (len(v.workflows) = 0 or list_contains(v.workflows, t.workflow))
-    and (len(v.customers) = 0 or list_contains(v.customers, t.customer_id))
+-- holds_for_order, promise_holds: whether a variant of a promise (a row of cat_promise_variants) is made to an order (a row of timelines), dates apart;
+-- the first: where it is made to orders of that segment.
+create or replace macro holds_for_order(v, t) as
+    (len(v.customers) = 0 or list_contains(v.customers, t.customer_id))
     and (v.min_amount is null or t.reporting_amount >= v.min_amount)
     and (v.below_amount is null or t.reporting_amount < v.below_amount);
+create or replace macro promise_holds(v, t) as expects(v, t) and holds_for_order(v, t);
 
 -- minor_digits: the decimals of a currency's smallest unit (ISO 4217).
 create or replace macro minor_digits(currency) as case

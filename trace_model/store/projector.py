@@ -86,6 +86,10 @@ LEAD_GRAIN = tuple(
     )
 )
 FACTS = frozenset(r.table for r in TRACE_GRAIN)
+REACHED = tuple(r for r in LEAD_GRAIN if r.table in ("timeline_members", "payload_comparisons"))
+"""What a rebuild derives of all leads at once, since it follows links; the rest it derives of LEADS_AT_ONCE."""
+LEADS_AT_ONCE = 100_000
+KEYS = 2**64
 DERIVED = tuple(
     r.table
     for r in (
@@ -283,7 +287,7 @@ class Projector:
         self._scratch("21d_object_names")
         for relation in (OBJECTS, CORRELATIONS, MILESTONES, PAUSE_SIGNS):
             self._scratch(relation.file)
-        self._scratch("25c_failed_runs", bound)
+        self._scratch("25c_failed_runs")
         failed = self._number("select count(*) from failed_runs")
         self._scratch(FAILURES.file, empty=not failed)
         if failed:
@@ -374,7 +378,9 @@ class Projector:
             self._insert(relation)
         self._scratch("41_touched_parents")
         self._run(self._files["43_outdated_checks"])
-        self._derive_checks()
+        self._find_contradictions()
+        self._find_duplicates()
+        self._keep_check_failures()
         self._derive_stakes()
 
     def _derive_stakes(self) -> None:
@@ -393,13 +399,15 @@ class Projector:
             self._scratch("33a_clock_targets")
             self._scratch("33b_clock_stretches", empty=not self._number("select count(*) from timeline_pauses_fresh"))
 
-    def _derive_checks(self) -> None:
-        """What contradicts itself, or stands still, among the touched timelines is a failure too."""
+    def _find_contradictions(self) -> None:
+        """What contradicts itself among the fresh timelines is a failure too."""
         self._scratch("39_doubtful_leads")
         self._scratch("40_check_failures", empty=not self._number("select count(*) from doubtful_leads"))
+
+    def _find_duplicates(self) -> None:
+        """So is what repeats another below a touched parent."""
         self._scratch("42_duplicate_leads", empty=not self._number(self._files["41a_shared_parents"]))
         self._c.execute("insert into check_failures by name from duplicate_leads")
-        self._keep_check_failures()
 
     def _derive_standing_checks(self, stretch: Mapping[str, int]) -> None:
         """What is wrong with no timeline: an object that repeats another (a customer), and payloads that lost a field with a release."""
@@ -477,24 +485,42 @@ class Projector:
             "touched_leads", "select object_key as lead_key from objects semi join cat_lead_types using (object_type)"
         )
         self._scratch("29_timeline_reach")
-        for number, relation in enumerate(LEAD_GRAIN):
-            yield relation.table.replace("_", " "), 0.5 + number * 0.06
-            self._before(relation)
+        for relation in REACHED:
             self._insert(relation, self._files[relation.file])
             self._view(f"{relation.table}_fresh", f"from {relation.table}")
+        stretches = 1 + self._number("select count(*) from timeline_reach where depth = 0") // LEADS_AT_ONCE
+        for number in range(stretches):
+            yield "timelines", 0.55 + 0.4 * number / stretches
+            self._derive_stretch_of_leads(number * KEYS // stretches, (number + 1) * KEYS // stretches - 1)
         yield "checks", 0.95
         self._table(
             "touched_parents",
             "select object_key as parent_key from objects"
             " where object_type in (select object_type from cat_object_types where above_lead)",
         )
-        self._derive_checks()
+        self._c.execute("delete from check_failures")
+        self._find_duplicates()
+        self._keep_check_failures()
         self._table("identities_before", "select mention_key, object_type, identity, value from identity_facts limit 0")
         self._scratch("46_stirred_identities")
         self._table("stirred_interfaces", self._files["47a_all_stirred_interfaces"])
         self._find_standing_checks(identities=1, interfaces=1)
         self._view("touched_stakes", "select distinct object_key from failures")
         self._insert(STAKES, self._files[STAKES.file])
+
+    def _derive_stretch_of_leads(self, first_key: int, last_key: int) -> None:
+        """The timelines of the leads of those keys: some at a time, so that what is made of them fits into memory."""
+        for relation in REACHED:
+            self._view(
+                f"{relation.table}_fresh", f"from {relation.table} where lead_key between {first_key} and {last_key}"
+            )
+        for relation in LEAD_GRAIN:
+            if relation not in REACHED:
+                self._before(relation)
+                self._scratch(relation.file)
+                self._insert(relation)
+        self._find_contradictions()
+        self._keep_check_failures()
 
     def _judge(self) -> None:
         """Every signature among the fresh failures has its verdict; each is judged once per catalogue."""

@@ -59,8 +59,8 @@ class Store:
     """One database with one catalogue. Threads may share it.
 
     `clock` gives now as aware UTC; it stamps `received_at` and nothing else. Opening brings derived rows that belong to
-    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders); where it may not, they
-    are refused with PermanentError.
+    another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders; half where the facts of spans
+    stand); where it may not, they are refused with PermanentError.
     """
 
     def __init__(

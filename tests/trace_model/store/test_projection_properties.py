@@ -6,12 +6,14 @@ import os
 from collections import defaultdict
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.trace_model.store.derived_rows import Rows, impatient, opened, told
 from tests.trace_model.store.random_estates import deeds, deliveries, estates
 from tests.trace_model.store.spans_of import Span, Story
+from trace_model.store import projector
 
 TIES = [
     ("invoice:INV-1", "order:SO-1"),
@@ -48,6 +50,17 @@ def test_the_same_spans_give_the_same_rows_in_any_order_batching_and_repetition(
     assert_same(at_once, by_and_by)
     by_and_by.store.rebuild()
     assert_same(at_once, by_and_by)
+
+
+@quick
+@given(estates())
+def test_a_rebuild_of_few_leads_at_a_time_gives_the_rows_of_one_of_all(spans: list[Span]) -> None:
+    rows = told(spans, by=impatient())
+    at_once = rows.every_table()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(projector, "LEADS_AT_ONCE", 1)
+        rows.store.rebuild()
+    assert rows.every_table() == at_once
 
 
 @quick

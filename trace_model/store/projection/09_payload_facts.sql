@@ -1,6 +1,6 @@
 -- payload_facts: one row per payload sent at a hop that the catalogue names, and object it is about. Replaced by trace.
 -- field_values: what the payload says of each payload field of the catalogue, in its order; what a value means in this system is put in its place.
--- $payload_attributes: JSON paths of the attributes that may hold a payload; $payload_paths: the paths that hops read in it.
+-- $payload_1 to _4: the attributes that may hold a payload; $payload_attributes: their JSON paths; $payload_paths: the paths that hops read in it.
 -- $min_seq, $max_seq: every span of the traces read was recorded between them.
 with sent as materialized (
     select s.seq, h.hop, h.path_positions,
@@ -9,6 +9,7 @@ with sent as materialized (
     join cat_payload_hops h on list_contains(h.operations, s.operation)
     join spans p on p.seq = s.seq
     where p.seq between $min_seq and $max_seq
+      and (contains(p.attributes, $payload_1) or contains(p.attributes, $payload_2) or contains(p.attributes, $payload_3) or contains(p.attributes, $payload_4))
 ),
 read as (
     select seq, hop, path_positions, json_extract_string(payload, $payload_paths::varchar[]) as said

@@ -3,7 +3,7 @@
 with canonical as (
     select seq, object_type, min(mention_key) as canonical_key
     from span_ids
-    where role = 'id'
+    where role = 'id' and seq in (select seq from span_ids where role = 'alias')
     group by seq, object_type
     having count(distinct mention_key) = 1
 )

@@ -9,23 +9,37 @@ with begun as (
     union all
     select t.lead_key, p.promise, p.stop, t.started_at from timelines_fresh t join cat_promises p on p.start = 'start'
 ),
+segments as (
+    -- there are few, and thousands of orders in each: what a variant asks of a segment is asked once
+    select *, row_number() over () as segment_no
+    from (select distinct region, product_line, legal_entity, tier, workflow from timelines_fresh)
+),
+offered as (
+    select s.segment_no, v.promise, v.rank, v.valid_from_at, v.valid_until_at, v.customers, v.min_amount, v.below_amount
+    from segments s join cat_promise_variants v on expects(v, s)
+),
+leads as (
+    select t.lead_key, t.customer_id, t.reporting_amount, t.cancelled_at, t.completed_at, s.segment_no
+    from timelines_fresh t
+    join segments s on s.region is not distinct from t.region and s.product_line is not distinct from t.product_line
+        and s.legal_entity is not distinct from t.legal_entity and s.tier is not distinct from t.tier and s.workflow is not distinct from t.workflow
+),
 chosen as (
-    select b.lead_key, b.promise, min(v.rank) as rank
+    select b.lead_key, b.promise, any_value(b.stop) as stop, any_value(b.started_at) as started_at, any_value(t.cancelled_at) as cancelled_at,
+        any_value(t.completed_at) as completed_at, min(v.rank) as rank
     from begun b
-    join timelines_fresh t using (lead_key)
-    join cat_promise_variants v on v.promise = b.promise and promise_holds(v, t)
+    join leads t on t.lead_key = b.lead_key
+    join offered v on v.promise = b.promise and v.segment_no = t.segment_no and holds_for_order(v, t)
         and (v.valid_from_at is null or b.started_at >= v.valid_from_at)
         and (v.valid_until_at is null or b.started_at < v.valid_until_at)
     group by b.lead_key, b.promise
 ),
 started as (
-    select b.lead_key, b.promise, v.variant, v.calendar, v.within_s, v.at_risk_part, v.by_close, b.started_at,
-        least(e.reached_at, t.cancelled_at, case when e.reached_at is null then t.completed_at end) as stopped_at
-    from begun b
-    join chosen c using (lead_key, promise)
+    select c.lead_key, c.promise, v.variant, v.calendar, v.within_s, v.at_risk_part, v.by_close, c.started_at,
+        least(e.reached_at, c.cancelled_at, case when e.reached_at is null then c.completed_at end) as stopped_at
+    from chosen c
     join cat_promise_variants v on v.promise = c.promise and v.rank = c.rank
-    join timelines_fresh t on t.lead_key = b.lead_key
-    left join timeline_milestones_fresh e on e.lead_key = b.lead_key and e.milestone = b.stop
+    left join timeline_milestones_fresh e on e.lead_key = c.lead_key and e.milestone = c.stop
 ),
 counted as (
     -- most calendars have no cut-off

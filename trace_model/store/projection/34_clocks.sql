@@ -9,7 +9,7 @@ with held as (
     from clock_targets anti join clock_stretches using (lead_key, promise)
     union all
     select c.*, s.holds_from, s.holds_until, s.paused_by,
-        c.start_us + c.target_us + s.due_delay_us, c.start_us + c.risk_us + s.risk_delay_us
+        (c.start_us + c.target_us + s.due_delay_us)::bigint, (c.start_us + c.risk_us + s.risk_delay_us)::bigint
     from clock_stretches s join clock_targets c using (lead_key, promise)
 )
 select h.lead_key, h.promise, h.variant, h.started_at, h.holds_from, h.holds_until,

@@ -5,7 +5,7 @@ with failing as (
     select f.object_key, any_value(o.scope) as object_scope, any_value(case when f.object_type = 'customer' then f.object_id end) as own_customer_id
     from failures f
     semi join touched_stakes s on s.object_key = f.object_key
-    left join objects o on o.object_key = f.object_key
+    left join (from objects where object_key in (select object_key from touched_stakes)) o on o.object_key = f.object_key
     group by f.object_key
 ),
 places as (
