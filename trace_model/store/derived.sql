@@ -192,6 +192,27 @@ create or replace macro allotted(whole, parts, digits) as case
         0.0)::decimal(18, 4)
 end;
 
+-- covered_part: how much of an order (lead_amount, lead_quantity) a milestone that `covers` the one or the other covers (1 is all), by what was reached so
+-- far less what was taken back, and what a milestone lessened of what there is to cover: null where that is not measured.
+create or replace macro covered_part(covers, lead_amount, lead_quantity, amount, quantity, lessened, was_undone) as case
+    when covers = 'amount' and lead_amount > 0 and lessened > 0 then greatest(
+        coalesce(amount, 0) / lead_amount,
+        case
+            when lead_amount - lessened > lead_amount * 0.005 then least(coalesce(amount, 0) / (lead_amount - lessened), 1)
+            when was_undone then 0
+            else 1
+        end)
+    when covers = 'amount' and lead_amount > 0 then amount / lead_amount
+    when covers = 'quantity' and lead_quantity > 0 then quantity / lead_quantity
+end;
+-- coverage_of: the word for a part that is covered; half a per cent more or less is a rounding.
+create or replace macro coverage_of(part) as case
+    when part > 1.005 then 'over'
+    when part >= 0.995 then 'complete'
+    when part > 0 then 'partial'
+    else 'none'
+end;
+
 -- operator_links: one row per link between two objects that a person made and nobody took back, under the keys they had then.
 create or replace view operator_links as
 select (detail->'child'->>'key')::ubigint as child_key, detail->'child'->>'type' as child_type,

@@ -47,18 +47,8 @@ signed as (
 ),
 running as (
     select *,
-        case
-            when covers = 'amount' and lead_amount > 0 and sum(lessened) over until_now > 0 then greatest(
-                coalesce(sum(sign * amount) over until_now, 0) / lead_amount,
-                case
-                    when lead_amount - sum(lessened) over until_now > lead_amount * 0.005
-                        then least(coalesce(sum(sign * amount) over until_now, 0) / (lead_amount - sum(lessened) over until_now), 1)
-                    when bool_or(sign < 0) over until_now then 0
-                    else 1
-                end)
-            when covers = 'amount' and lead_amount > 0 then sum(sign * amount) over until_now / lead_amount
-            when covers = 'quantity' and lead_quantity > 0 then sum(sign * quantity) over until_now / lead_quantity
-        end as measured,
+        covered_part(covers, lead_amount, lead_quantity, sum(sign * amount) over until_now, sum(sign * quantity) over until_now,
+            sum(lessened) over until_now, bool_or(sign < 0) over until_now) as measured,
         sum(sign) over until_now as net_count,
         sum(sign * amount) over until_now as amount_until
     from signed

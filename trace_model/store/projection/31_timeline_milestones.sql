@@ -10,7 +10,7 @@ with summed as (
         min(reached_at) filter (sign = 1) as reached_at,
         max(reached_at) filter (sign = 1) as last_at,
         max(reached_at) filter (sign = -1) as undone_at,
-        max(reached_at) filter (part < 0.995) as incomplete_at,
+        max(reached_at) filter (coverage_of(part) in ('none', 'partial')) as incomplete_at,
         try_cast(sum(sign * amount) as decimal(18, 4)) as covered_amount,
         try_cast(sum(sign * quantity) as decimal(18, 4)) as covered_quantity,
         arg_max(part, reached_at) as part
@@ -20,15 +20,10 @@ with summed as (
 completed as (
     select g.lead_key, g.milestone, min(g.reached_at) as complete_at
     from coverage_steps g join summed s on s.lead_key = g.lead_key and s.milestone = g.milestone
-    where g.part >= 0.995 and g.reached_at > coalesce(s.incomplete_at, '-infinity'::timestamptz)
+    where coverage_of(g.part) in ('complete', 'over') and g.reached_at > coalesce(s.incomplete_at, '-infinity'::timestamptz)
     group by g.lead_key, g.milestone
 )
 select s.lead_key, s.milestone, s.reached_at, c.complete_at, s.last_at, s.undone_at, s.covered_amount, s.covered_quantity,
-    case
-        when s.part > 1.005 then 'over'
-        when s.part >= 0.995 then 'complete'
-        when s.part > 0 then 'partial'
-        else 'none'
-    end as coverage
+    coverage_of(s.part) as coverage
 from summed s left join completed c using (lead_key, milestone)
 where s.reached_at is not null or c.complete_at is not null

@@ -43,17 +43,9 @@ steps as (
 covered as (
     select milestone, max(reached_at) filter (sign = -1) as undone_at, try_cast(sum(sign * amount) as decimal(18, 4)) as covered_amount,
         try_cast(sum(sign * quantity) as decimal(18, 4)) as covered_quantity,
-        coalesce(case
-            when any_value(covers) = 'amount' and whole > 0 and sum(lessened) > 0 then greatest(
-                coalesce(sum(sign * amount), 0) / whole,
-                case
-                    when whole - sum(lessened) > whole * 0.005 then least(coalesce(sum(sign * amount), 0) / (whole - sum(lessened)), 1)
-                    when bool_or(sign < 0) then 0
-                    else 1
-                end)
-            when any_value(covers) = 'amount' and whole > 0 then sum(sign * amount) / whole
-            when any_value(covers) = 'quantity' and pieces > 0 then sum(sign * quantity) / pieces
-        end, case when sum(sign) > 0 then 1.0 else 0.0 end)::double as part
+        coalesce(
+            covered_part(any_value(covers), whole, pieces, sum(sign * amount), sum(sign * quantity), sum(lessened), bool_or(sign < 0)),
+            case when sum(sign) > 0 then 1.0 else 0.0 end)::double as part
     from steps cross join (select amount as whole, quantity as pieces from lead)
     group by milestone, whole, pieces
 ),
@@ -64,7 +56,7 @@ planned as (
     group by p.stop
 )
 select c.milestone, c.label, c.position, r.reached_at, coalesce(r.object_type, c.object_type) as object_type, r.object_id,
-    coalesce(r.system, c.system) as system, case when r.reached_at is null or coalesce(v.part, 0) <= 0 then 'none' when v.part < 0.995 then 'partial' when v.part <= 1.005 then 'complete' else 'over' end as coverage,
+    coalesce(r.system, c.system) as system, case when r.reached_at is null then 'none' else coverage_of(v.part) end as coverage,
     v.covered_amount, v.covered_quantity, r.amount, r.currency, r.quantity, r.share, p.planned_at, coalesce(p.is_paused, false) as is_paused, c.owner_team, r.trace_id,
     t.complete_at, v.undone_at, c.covers, c.cancels, c.undoes
 from cat_milestones c
