@@ -27,7 +27,7 @@ TIES = (
     ("by_id", "An id on the span itself"),
     ("by_alias", "Another system's id"),
     ("by_parent", "Its parent span"),
-    ("by_correlation", "The correlation ID alone"),
+    ("by_correlation", "Correlation ID alone"),
     ("unstitched_count", "Nothing: not tied to any object"),
 )
 SOURCES_FILE = downloads.columns("source system span_count last_received_at lag_s")

@@ -29,7 +29,7 @@ EVIDENCE = {
     "id": "Its own id",
     "alias": "Another system's id",
     "parent": "Its parent span",
-    "correlation": "The correlation ID alone",
+    "correlation": "Correlation ID alone",
     "none": "Nothing",
 }
 SOURCES = {
@@ -38,7 +38,7 @@ SOURCES = {
     "same_span": "Both ids on one span",
     "trace_parent": "The id on the span above",
     "span_link": "An OpenTelemetry span link",
-    "correlation": "The correlation ID alone",
+    "correlation": "Correlation ID alone",
 }
 CANDIDATES_MOST = 3
 
@@ -75,7 +75,8 @@ def shares(view: View) -> None:
         ),
         key="shares",
     )
-    left, right = st.columns([3, 2], gap="medium")
+    with st.container(key="halves"):  # one below the other where there is little room
+        left, right = st.columns([3, 2], gap="medium")
     with left:
         panel(
             head("Spans by what ties them to an object", note=f"share of each day, {ask.parameters['days']} days, UTC"),
