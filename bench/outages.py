@@ -94,7 +94,7 @@ def _month(seed: int) -> list[Row]:
                 )
                 members = {o["outage_id"]: _orders(api, o["outage_id"]) for o in found}
         lines = [json.loads(line) for line in truth_file.read_text("utf-8").splitlines()]
-        store = Store(database, load(), clock=utc_now, may_rebuild=False)
+        store = Store(database, load(), clock=utc_now, rebuilds="never")
         try:
             answered = _answers(store)
         finally:

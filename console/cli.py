@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -127,12 +127,9 @@ def check(catalogue: Annotated[str, typer.Argument(help="A catalogue YAML.")]) -
 @app.command()
 def rebuild(database: Database = None, catalogue: CatalogueFile = None) -> None:
     """Derive everything again from the kept spans; readers see the old rows or the new."""
-    store = _store(database, catalogue)
-    try:
-        with _bar() as progress:
-            spans = store.rebuild(progress)
-    finally:
-        store.close()
+    store = _store(database, catalogue, rebuilds="always")
+    spans = store.projected_seq
+    store.close()
     out.print(f"Derived again from {spans:,} spans.", highlight=False)
 
 
@@ -164,7 +161,7 @@ def backtest(
     if not given.database.exists():
         raise CashtrailError(f"{given.database}: there is no such database; name the one to look at by --database")
     try:
-        store = Store(given.database, loader.load(given.catalogue), clock=utc_now, may_rebuild=False)
+        store = Store(given.database, loader.load(given.catalogue), clock=utc_now, rebuilds="never")
     except StoreUnavailable as fault:
         raise CashtrailError(f"{fault}; a running console tries catalogues on its Catalogue backtest page") from None
     try:
@@ -273,14 +270,18 @@ def main() -> None:
         sys.exit(130)
 
 
-def _store(database: Path | None, catalogue: str | None) -> Any:
+def _store(
+    database: Path | None, catalogue: str | None, rebuilds: Literal["when stale", "always"] = "when stale"
+) -> Any:
     restart_with_mimalloc()
     from trace_model.store import Store
     from trace_model.store.store import utc_now
 
     given = configuration.read(database=database, catalogue=catalogue)
     with _bar() as progress:
-        return Store(given.database, loader.load(given.catalogue), clock=utc_now, on_progress=progress)
+        return Store(
+            given.database, loader.load(given.catalogue), clock=utc_now, on_progress=progress, rebuilds=rebuilds
+        )
 
 
 def _opened(path: Path) -> Any:

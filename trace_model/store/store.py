@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -60,7 +60,7 @@ class Store:
 
     `clock` gives now as aware UTC; it stamps `received_at` and nothing else. Opening brings derived rows that belong to
     another catalogue or projection up to date by a rebuild (seconds per hundred thousand orders; half where the facts of spans
-    stand); where it may not, they are refused with PermanentError.
+    stand), or all rows always; where it never rebuilds, stale rows are refused with PermanentError.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Store:
         threads: int | None = None,
         memory_limit: str | None = None,
         on_progress: Progress | None = None,
-        may_rebuild: bool = True,
+        rebuilds: Literal["when stale", "always", "never"] = "when stale",
     ) -> None:
         self.catalogue = catalogue
         self.clock = clock
@@ -91,7 +91,9 @@ class Store:
         self._awaited = 0
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        if may_rebuild:
+        if rebuilds == "always":
+            self.rebuild(on_progress)
+        elif rebuilds == "when stale":
             self._bring_up_to_date(on_progress)
         else:
             self._refuse_stale()

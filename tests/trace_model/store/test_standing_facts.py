@@ -134,6 +134,21 @@ def test_a_change_of_what_spans_say_reads_them_again(data: st.DataObject, name: 
     assert again == alone
 
 
+def test_who_asks_for_a_rebuild_has_every_span_read_once_though_nothing_changed(tmp_path: Path) -> None:
+    path = tmp_path / "house.duckdb"
+    steps: list[str] = []
+    with closing(Store(path, impatient(), clock=lambda: instant(0), rules=rules(), threads=1)) as store:
+        Rows(store).hear([Span(1, 1, "crm.submit_order", 0, 1, attributes={"q2c.order.id": "SO-1"})])
+    asked = Store(
+        path, _halved(impatient()), clock=lambda: instant(0), rules=rules(), threads=1, rebuilds="always",
+        on_progress=lambda step, _: steps.append(step),
+    )  # fmt: skip
+    with closing(asked):
+        assert steps.count("reading spans") == 1
+        assert steps.count("objects") == 1
+        assert Rows(asked).leads() == ["order:SO-1"]
+
+
 @pytest.mark.parametrize("name", sorted(LEAVE_FACTS | READ_OTHERWISE))
 def test_the_hash_of_facts_changes_with_what_spans_say_alone(name: str) -> None:
     change = (LEAVE_FACTS | READ_OTHERWISE)[name]

@@ -149,8 +149,8 @@ def test_opening_for_a_trial_never_derives_again(tmp_path: Path) -> None:
     store = Store(path, loader.load(), clock=lambda: AS_OF)
     store.close()
     with pytest.raises(PermanentError, match="derived by another catalogue"):
-        Store(path, changed(("within_s: 7200", "within_s: 60")), clock=lambda: AS_OF, may_rebuild=False)
-    Store(path, loader.load(), clock=lambda: AS_OF, may_rebuild=False).close()
+        Store(path, changed(("within_s: 7200", "within_s: 60")), clock=lambda: AS_OF, rebuilds="never")
+    Store(path, loader.load(), clock=lambda: AS_OF, rebuilds="never").close()
 
 
 def test_nothing_is_left_on_disk_and_what_a_killed_process_left_goes(tmp_path: Path) -> None:
