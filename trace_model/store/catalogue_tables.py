@@ -93,12 +93,16 @@ def id_paths(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 def load(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """The `cat_*` tables say exactly what `catalogue` says; runs inside the caller's transaction."""
-    for name, rows, schema in tables(catalogue):
+    for name, rows, schema in (*tables(catalogue), *_calendar_tables(catalogue)):
         _table(connection, name, rows, schema)
 
 
-def tables(catalogue: Catalogue) -> Iterator[tuple[str, list[dict[str, Any]], pa.Schema | None]]:
-    """The name of each `cat_*` table, its rows, and its columns where the rows alone do not tell them."""
+Table = tuple[str, list[dict[str, Any]], pa.Schema | None]
+"""Name, rows, and the columns where the rows alone do not tell them."""
+
+
+def tables(catalogue: Catalogue) -> Iterator[Table]:
+    """Every `cat_*` table but those of working time, which hold each opening of each calendar."""
     c = catalogue
     upstream = _above_leads(c)
     checks = list(checks_of(c))
@@ -316,6 +320,10 @@ def tables(catalogue: Catalogue) -> Iterator[tuple[str, list[dict[str, Any]], pa
         [_owner_rule(i, rule) for i, rule in enumerate(c.owners)],
         catalogue_schemas.OWNER_RULES,
     )
+
+
+def _calendar_tables(c: Catalogue) -> Iterator[Table]:
+    """The tables of working time: thousands of rows."""
     yield (
         "cat_openings",
         [AROUND_THE_CLOCK]

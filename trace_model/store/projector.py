@@ -86,6 +86,7 @@ LEAD_GRAIN = tuple(
     )
 )
 FACTS = frozenset(r.table for r in TRACE_GRAIN)
+"""The tables of what spans say: they stand while another catalogue reads spans alike."""
 REACHED = tuple(r for r in LEAD_GRAIN if r.table in ("timeline_members", "payload_comparisons"))
 """What a rebuild derives of all leads at once, since it follows links; the rest it derives of LEADS_AT_ONCE."""
 LEADS_AT_ONCE = 100_000
