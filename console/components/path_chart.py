@@ -70,7 +70,7 @@ def drawing(steps: Sequence[Row], labels: Mapping[str, str], chosen: tuple[str, 
             text=_wrapped(labels[name]),
             showarrow=False,
             yanchor="top",
-            font={"size": 11},
+            font={"size": 10},
             bgcolor=tone(PAPER),
             borderpad=1,
         )

@@ -40,7 +40,7 @@ h1 { padding: 0 0 2px !important; letter-spacing: -0.01em; }
 .stButton button, .stDownloadButton button, .stPopover button { min-height: 30px; padding: 2px 12px; }
 .stTextInput input, .stSelectbox div[data-baseweb="select"] > div { font-variant-numeric: tabular-nums; }
 .st-key-paths { overflow-x: auto; }
-.st-key-paths > * { min-width: 1260px; }
+.st-key-paths > * { min-width: 1080px; }
 .st-key-catalogue_text textarea { font-family: var(--st-code-font, monospace); font-size: 12px; line-height: 1.5; }
 @media (max-width: 640px) { .st-key-beside [data-testid="stColumn"]:last-child { order: -1; } }
 @media (max-width: 1150px) {
